@@ -1,0 +1,3 @@
+module vidq
+
+go 1.26
