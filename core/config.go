@@ -30,6 +30,7 @@ type QueryManagerConfig struct {
 	Period       Time       // of the scheduling round
 	Phase        Time       // of the first round, from the start
 	DecisionTime DecisionTime
+	Seed         uint64 // of the jitter of resends
 	Settings     Settings
 }
 

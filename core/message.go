@@ -132,7 +132,8 @@ type (
 		Settings    []ServiceSetting // of this node
 	}
 	// ChargeWork makes the node spend work that the scheduler causes; done once
-	// per Number.
+	// per Number. Numbers of an incarnation count from 1 and are taken in order:
+	// one that is not the next after Heartbeat.Charges is ignored, and resent.
 	ChargeWork struct {
 		Incarnation Incarnation
 		Number      uint64

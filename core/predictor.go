@@ -5,7 +5,8 @@ package core
 // Its methods are pure, safe to call from several goroutines and do not allocate.
 type Predictor interface {
 	// Work is the time that a service needs for one frame at a node, without
-	// queueing; ok is false when the service cannot run on such a node.
+	// queueing; ok is false when the service cannot run on such a node. objects
+	// below 0 stands for an unknown count, the profile's typical one.
 	Work(service string, model int, at Target, r Resolution, objects float64) (w Work, ok bool)
 	// Encode is the time that the host needs to make one frame of v.
 	Encode(at Target, v VideoConf) Time

@@ -1,0 +1,86 @@
+# vidq: `make` prints what can be made.
+SHELL := /bin/bash
+GO    ?= go
+BIN   := $(CURDIR)/bin
+
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
+
+# sudo where one is not root; empty otherwise.
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.DEFAULT_GOAL := help
+
+## help: print this list
+.PHONY: help
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+## run: simulate the classroom scenario (scenarios/face.toml) and print its table
+.PHONY: run
+run:
+	@$(GO) run ./cmd/vidq-sim scenarios/face.toml
+
+## build: build the commands into ./bin
+.PHONY: build
+build:
+	$(GO) build -o $(BIN)/ ./cmd/...
+
+## test: everything that must hold: formatting, vet, linters, all tests under the race detector
+.PHONY: test
+test: deps vet lint
+	$(GO) test -race -timeout 40m ./...
+
+## vet: go vet
+.PHONY: vet
+vet: deps
+	$(GO) vet ./...
+
+## lint: the linters and the formatting that .golangci.yml names
+.PHONY: lint
+lint: $(GOLANGCI)
+	$(GOLANGCI) run ./...
+
+$(GOLANGCI):
+	@mkdir -p $(BIN)
+	GOBIN=$(BIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv $(BIN)/golangci-lint $@
+
+## deps: install what tests and benchmarks need beside Go: a C and a C++ compiler (apt, with sudo if not root)
+.PHONY: deps
+deps:
+	@if ! command -v gcc >/dev/null || ! command -v g++ >/dev/null; then \
+		echo "installing gcc and g++ (the race detector needs a C compiler)"; \
+		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends gcc g++ libc6-dev; \
+	fi
+
+## golden: write the golden files of tests again (look at the difference before you commit it)
+.PHONY: golden
+golden:
+	$(GO) test ./core/... ./scenarios/... ./sim/... ./cmd/... -update
+
+## bench: the benchmarks, and the kernel's time against a C++ priority queue of the same run
+.PHONY: bench
+bench: deps
+	$(GO) test -run '^$$' -bench . -benchmem ./bench
+	$(GO) run ./bench/ratio
+
+## soak: slow tests: many more random scenarios with random faults
+.PHONY: soak
+soak:
+	VIDQ_SEEDS=20000 $(GO) test -run Random -timeout 60m ./sim
+
+## fuzz: each fuzz target for 30 seconds
+.PHONY: fuzz
+fuzz:
+	@for p in ./kb ./scenarios; do \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
+			$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 30s $$p || exit 1; \
+		done; \
+	done
+
+## clean: remove what make made
+.PHONY: clean
+clean:
+	rm -rf $(BIN) out coverage.out

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"vidq/core"
+	"vidq/kb"
+)
+
+// formMOT is the form of a MOTChallenge gt.txt; the other forms are network logs'.
+const formMOT = "mot"
+
+// forms lists the forms that import reads, with what they are.
+func forms() [][2]string {
+	return append([][2]string{{formMOT, "MOTChallenge gt.txt: content"}}, kb.NetworkForms()...)
+}
+
+type importOptions struct {
+	form, out, class, size string
+	frameRate              float64
+}
+
+func (a *app) importCommand() *cobra.Command {
+	o := &importOptions{}
+	var known strings.Builder
+	for _, f := range forms() {
+		fmt.Fprintf(&known, "\n  %-12s %s", f[0], f[1])
+	}
+	c := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Turn a MOTChallenge gt.txt or a network log into the project's form",
+		Long: `Turn a recording into the project's form, for a camera's content or a link's trace:
+a MOTChallenge gt.txt (what its seqinfo.ini says of frame rate and size is taken from
+beside it or the folder above), or a log of a network's throughput. The forms:
+` + known.String(),
+		Example: `  vidq-sim import PETS09-S2L1/gt.txt --out pets.csv
+  vidq-sim import bus.ljansbakken-oslo.log --out bus.csv
+  vidq-sim face --set camera.classroom.content=pets.csv --set link.edge1-cloud.trace=bus.csv`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return inputErrorf("import: want one file, got %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error { return a.importFile(o, args[0]) },
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.out, "out", "-", "write to `FILE`; - is stdout")
+	f.StringVar(&o.form, "form", "", "the file's `FORM` (default: told by its first line)")
+	f.Float64Var(&o.frameRate, "frame-rate", 0, "of a gt.txt without seqinfo.ini, frames per `SECOND`")
+	f.StringVar(&o.size, "size", "", "of the frames of a gt.txt without seqinfo.ini, `WIDTHxHEIGHT` in pixels")
+	f.StringVar(&o.class, "class", "", "content `CLASS` that a gt.txt shows (default: the knowledge base's)")
+	return c
+}
+
+func (a *app) importFile(o *importOptions, path string) error {
+	if o.form != "" && !slices.ContainsFunc(forms(), func(f [2]string) bool { return f[0] == o.form }) {
+		return inputErrorf("--form %q: want one of those that vidq-sim import --help lists", o.form)
+	}
+	info := kb.SeqInfo{FrameRate: o.frameRate, Class: o.class}
+	if o.frameRate < 0 {
+		return inputErrorf("--frame-rate %v: want above 0", o.frameRate)
+	}
+	if o.size != "" {
+		r, err := core.ParseResolution(o.size)
+		if err != nil {
+			return inputErrorf("--size: %w", err)
+		}
+		info.Width, info.Height = float64(r.Width), float64(r.Height)
+	}
+	mot := o.form == formMOT
+	if o.form == "" {
+		var err error
+		if mot, err = isMOT(path); err != nil {
+			return err
+		}
+	}
+	var b bytes.Buffer // nothing is written when the input is wrong
+	var err error
+	if mot {
+		err = kb.ImportMOTFile(&b, path, info)
+	} else {
+		err = importNetwork(&b, path, o.form)
+	}
+	if err != nil {
+		return err
+	}
+	out, err := newOutput("--out", o.out, a.stdout)
+	if err != nil {
+		return err
+	}
+	defer out.discard()
+	if _, err := out.Write(b.Bytes()); err != nil {
+		return err
+	}
+	return out.commit()
+}
+
+// importNetwork turns a network log into a link's trace.
+func importNetwork(w io.Writer, path, form string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return inputErrorf("%s: %w", path, bare(err))
+	}
+	defer f.Close() // it is only read
+	return kb.ImportNetwork(w, f, path, form)
+}
+
+// isMOT tells a gt.txt, whose rows are at least seven numbers with commas, from a
+// network log.
+func isMOT(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, inputErrorf("%s: %w", path, bare(err))
+	}
+	defer f.Close() // it is only read
+	head := make([]byte, 1024)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return false, inputErrorf("%s: %w", path, bare(err))
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(string(head[:n])), "\n")
+	cells := strings.Split(strings.TrimSpace(line), ",")
+	if len(cells) < 7 {
+		return false, nil
+	}
+	for _, c := range cells[:7] {
+		if _, err := strconv.ParseFloat(strings.TrimSpace(c), 64); err != nil {
+			return false, nil
+		}
+	}
+	return true, nil
+}

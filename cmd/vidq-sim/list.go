@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"vidq/core/sched"
+	"vidq/kb"
+	"vidq/scenarios"
+)
+
+// listKinds are the arguments of list, in the order of its output.
+var listKinds = []string{"scenarios", "schedulers", "sets", "classes", "services"}
+
+func (a *app) listCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list [" + strings.Join(listKinds, "|") + "]",
+		Short: "List what a scenario and the flags may name",
+		Long: "List the shipped scenarios, the schedulers with their parameters, and the knowledge\nbase: its sets " +
+			"with the node classes and the services that each knows.",
+		Example: "  vidq-sim list\n  vidq-sim list schedulers",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 1 || len(args) == 1 && !slices.Contains(listKinds, args[0]) {
+				return inputErrorf("list: want one of %s", strings.Join(listKinds, ", "))
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			kinds := listKinds
+			if len(args) > 0 {
+				kinds = args
+			}
+			text, err := a.list(kinds)
+			if err != nil {
+				return err
+			}
+			return a.print("%s", text)
+		},
+	}
+}
+
+func (a *app) list(kinds []string) (string, error) {
+	var b bytes.Buffer
+	for i, kind := range kinds {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		if len(kinds) > 1 {
+			b.WriteString(strings.ToUpper(kind) + "\n")
+		}
+		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		var err error
+		switch kind {
+		case "scenarios":
+			err = a.listScenarios(t)
+		case "schedulers":
+			listSchedulers(t)
+		default:
+			err = listKB(t, kind)
+		}
+		if err != nil {
+			return "", err
+		}
+		t.Flush() // into memory
+	}
+	return b.String(), nil
+}
+
+func (a *app) listScenarios(w io.Writer) error {
+	for _, name := range scenarios.Names() {
+		s, err := a.load(name, nil)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "  %s\t%s\n", name, s.Title)
+	}
+	return nil
+}
+
+func listSchedulers(w io.Writer) {
+	for _, name := range sched.Names() {
+		info := sched.Describe(name)
+		doc := info.Doc
+		if info.NeedsTruth {
+			doc += " (told the truth: an upper bound)"
+		}
+		fmt.Fprintf(w, "  %s\t%s\n", name, doc)
+		for _, p := range info.Params {
+			fmt.Fprintf(w, "    %s=%s\t%s\n", p.Key, defaultText(p), paramDoc(p))
+		}
+	}
+}
+
+func defaultText(p sched.Param) string {
+	if s, ok := p.Default.(string); ok {
+		return s
+	}
+	if f, ok := p.Default.(float64); ok {
+		return strconv.FormatFloat(f, 'g', -1, 64)
+	}
+	if l, ok := p.Default.([]any); ok && len(l) == 0 {
+		return "[]"
+	}
+	return strings.ReplaceAll(fmt.Sprint(p.Default), " ", ",")
+}
+
+// paramDoc is a parameter's doc with its type and what it may be.
+func paramDoc(p sched.Param) string {
+	what := p.Type
+	if len(p.Choices) > 0 {
+		what = strings.Join(p.Choices, "|")
+	}
+	number := func(f *float64) string { return strconv.FormatFloat(*f, 'g', -1, 64) }
+	switch {
+	case p.Min != nil && p.Max != nil:
+		what += " " + number(p.Min) + ".." + number(p.Max)
+	case p.Min != nil:
+		what += " >= " + number(p.Min)
+	case p.Max != nil:
+		what += " <= " + number(p.Max)
+	}
+	return p.Doc + " (" + what + ")"
+}
+
+// listKB lists one kind of what the embedded sets of the knowledge base hold.
+func listKB(w io.Writer, kind string) error {
+	for _, name := range kb.Sets() {
+		s, err := kb.Open(name, kb.Options{})
+		if err != nil {
+			return err
+		}
+		switch kind {
+		case "sets":
+			fmt.Fprintf(w, "  %s\t%s\n", name, s.Title())
+		case "classes":
+			fmt.Fprintf(w, "  %s\t%s\n", name, strings.Join(s.Classes(), " "))
+		case "services":
+			for i, v := range s.Services() {
+				set := ""
+				if i == 0 {
+					set = name
+				}
+				fmt.Fprintf(w, "  %s\t%s\t%s\n", set, v.Name, strings.Join(v.Models, " "))
+			}
+		}
+	}
+	return nil
+}
+
+func (a *app) schemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "schema",
+		Short:   "Print the JSON Schema of scenario files, for editors",
+		Example: "  vidq-sim schema > scenario.schema.json",
+		Args:    noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return a.print("%s\n", bytes.TrimRight(scenarios.Schema(), "\n"))
+		},
+	}
+}

@@ -1,0 +1,65 @@
+// Command vidq-sim simulates scenarios of video queries on edge and cloud and tells
+// how each scheduler served them. `vidq-sim --help` shows what it can do; docs/result.md
+// describes its result document.
+//
+// It is flags, wiring and output only. Reading guide: main.go starts it, root.go has
+// the commands and their flags, run.go the run command from its flags to its exit
+// code, batch.go the replications over the cores, table.go what people read,
+// folder.go and csv.go the run folder. wire.go joins the packages to it; tests put
+// fakes there.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1 // a run failed or was interrupted
+	exitInput  = 2 // the user's input is wrong; nothing was written
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C kills
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the whole command: it returns the exit code. Cancelling ctx ends a run with
+// what it has.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return newApp(stdin, stdout, stderr).run(ctx, args)
+}
+
+// inputError is a mistake in what the user gave.
+type inputError struct{ error }
+
+func (e inputError) Unwrap() error { return e.error }
+
+func inputErrorf(format string, args ...any) error {
+	return inputError{fmt.Errorf(format, args...)}
+}
+
+// errInterrupted ends a command that wrote what it had.
+var errInterrupted = errors.New("interrupted: the results are those until then, marked \"interrupted\"")
+
+func (a *app) run(ctx context.Context, args []string) int {
+	root := a.rootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	fmt.Fprintf(a.stderr, "vidq-sim: %v\n", err) // nothing is left to do if that fails
+	if isInput(err) {
+		return exitInput
+	}
+	return exitFailed
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"vidq/core/result"
+	"vidq/scenarios"
+)
+
+func TestHelp(t *testing.T) {
+	r := newRig()
+	var b strings.Builder
+	for _, args := range [][]string{{"--help"}, {"run", "--help"}, {"list", "--help"}, {"schema", "--help"}, {"import", "--help"}} {
+		require.Equal(t, exitDone, r.do(args...))
+		assert.Empty(t, r.err.String())
+		b.WriteString("$ vidq-sim " + strings.Join(args, " ") + "\n" + r.out.String() + "\n")
+	}
+	golden(t, "help.txt", b.String())
+}
+
+func TestVersion(t *testing.T) {
+	r := newRig()
+	assert.Equal(t, exitDone, r.do("--version"))
+	assert.Equal(t, "vidq v1.2.3\n", r.out.String())
+	assert.NotEmpty(t, version())
+}
+
+func TestList(t *testing.T) {
+	r := newRig()
+	r.load = scenarios.Load
+	require.Equal(t, exitDone, r.do("list"), r.err.String())
+	golden(t, "list.txt", r.out.String())
+	for _, kind := range listKinds {
+		require.Equal(t, exitDone, r.do("list", kind))
+		assert.NotEmpty(t, r.out.String())
+	}
+}
+
+func TestSchema(t *testing.T) {
+	r := newRig()
+	require.Equal(t, exitDone, r.do("schema"))
+	assert.True(t, json.Valid(r.out.Bytes()))
+}
+
+func TestWrongInputIsExitTwoWithOneMessageAndNothingWritten(t *testing.T) {
+	dir := t.TempDir()
+	full := filepath.Join(dir, "full")
+	require.NoError(t, os.MkdirAll(full, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(full, "thesis.tex"), nil, 0o644))
+	file := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(file, []byte("x"), 0o644))
+	for _, c := range []struct{ args, message string }{
+		{"", "name a scenario"},
+		{"run", "name a scenario"},
+		{"a --nonsense", "unknown flag: --nonsense; see vidq-sim --help"},
+		{"run a --seeds x", `invalid argument "x" for "--seeds"`},
+		{"a --seeds 0", "--seeds 0: want 1 to"},
+		{"a --seeds -3", "--seeds -3: want 1 to"},
+		{"a --seed -1", `invalid argument "-1" for "--seed"`},
+		{"a --seed 18446744073709551615 --seeds 2", "do not fit into 64 bits"},
+		{"a --workers 0", "--workers 0: want at least 1"},
+		{"a --until -5s", "--until -5s: want a time above 0"},
+		{"a --until soon", `invalid argument "soon" for "--until"`},
+		{"wrong", `wrong.toml:3: duratoin: is not known (did you mean "duration"?)`},
+		{"a wrong", "wrong.toml:3"},
+		{"a --scheduler randon", `--scheduler: unknown scheduler "randon" (did you mean "random"?)`},
+		{"a --scheduler random[", "--scheduler: "},
+		{"a --scheduler random,random", "--scheduler: random is named twice"},
+		{"a --scheduler random[no=1]", "unknown parameter"},
+		{"a --json " + dir, "is a directory"},
+		{"a --json " + dir + "/no/r.json", "no such file or directory"},
+		{"a --out " + full, "is not empty and no earlier run folder"},
+		{"a --out " + file, "not a directory"},
+		{"a --out " + file + "/x", "not a directory"},
+		{"a a --out " + dir + "/new", `two scenarios are called "a"`},
+		{"list nonsense", "list: want one of scenarios, schedulers"},
+		{"list sets classes", "list: want one of"},
+		{"schema x", `vidq-sim schema takes no argument, got "x"`},
+		{"import", "import: want one file, got 0"},
+		{"import " + dir + "/none", "no such file or directory"},
+		{"import " + file + " --form video", `--form "video": want one of`},
+		{"import " + file + " --size large", "--size: "},
+		{"import " + file + " --frame-rate -1", "--frame-rate -1: want above 0"},
+		{"import " + file + " --form mot", "frameRate: is not known"},
+		{"import " + dir, "is a directory"},
+	} {
+		r := newRig()
+		before := tree(t, dir)
+		assert.Equal(t, exitInput, r.do(strings.Fields(c.args)...), "%s: %s", c.args, r.err.String())
+		assert.Contains(t, r.err.String(), c.message, c.args)
+		assert.True(t, strings.HasPrefix(r.err.String(), "vidq-sim: "), r.err.String())
+		assert.Equal(t, 1, strings.Count(r.err.String(), "\n"), "one line: %s", r.err.String())
+		assert.Empty(t, r.out.String(), c.args)
+		assert.Equal(t, before, tree(t, dir), c.args)
+	}
+}
+
+// tree lists everything below dir.
+func tree(t *testing.T, dir string) []string {
+	var all []string
+	require.NoError(t, filepath.WalkDir(dir, func(p string, _ os.DirEntry, err error) error {
+		all = append(all, p)
+		return err
+	}))
+	return all
+}
+
+func TestFailedRun(t *testing.T) {
+	r := newRig()
+	dir := t.TempDir()
+	code := r.do("fails", "--seeds", "3", "--json", dir+"/r.json", "--out", dir+"/out")
+	assert.Equal(t, exitFailed, code)
+	assert.Equal(t, "vidq-sim: fails: random, seed 6: the world ended\n", r.err.String())
+	assert.Equal(t, []string{dir}, tree(t, dir), "nothing is left")
+}
+
+func TestRunThatLosesFramesFails(t *testing.T) {
+	r := newRig()
+	r.simulate = func(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, error) {
+		run, err := fakeRun(ctx, s, j)
+		run.Frames.Done++
+		return run, err
+	}
+	assert.Equal(t, exitFailed, r.do("a"))
+	assert.Contains(t, r.err.String(), "not conserved")
+}
+
+func TestJSONOnStdoutIsAllThatIsThere(t *testing.T) {
+	r := newRig()
+	require.Equal(t, exitDone, r.do("a", "--scheduler", "random,static[plan=golden]", "--seeds", "2", "--json", "-"))
+	var d result.Document
+	require.NoError(t, json.Unmarshal(r.out.Bytes(), &d))
+	var got []string
+	for _, run := range d.Runs {
+		got = append(got, run.Scheduler)
+		assert.Len(t, run.Queries, 1)
+	}
+	assert.Equal(t, []string{"random", "static[plan=golden]", "random", "static[plan=golden]"}, got)
+	assert.EqualValues(t, []uint64{5, 5, 6, 6}, []uint64{d.Runs[0].Seed, d.Runs[1].Seed, d.Runs[2].Seed, d.Runs[3].Seed})
+	assert.Len(t, d.Summary, 2)
+	assert.Equal(t, 2, d.Summary[1].VersusFirst.SLO.Joint.N)
+	assert.Equal(t, "v1.2.3", d.Vidq)
+	assert.Contains(t, r.err.String(), "4 runs in ")
+	require.Equal(t, exitDone, r.do("run", "a", "b", "--json", "-", "--quiet"))
+	assert.Empty(t, r.err.String())
+	dec := json.NewDecoder(&r.out)
+	for _, name := range []string{"a", "b"} {
+		require.NoError(t, dec.Decode(&d))
+		assert.Equal(t, name, d.Scenario, "one document after the other")
+	}
+}
+
+func TestWorkersDoNotChangeABit(t *testing.T) {
+	r := newRig()
+	var want string
+	for _, n := range []string{"1", "2", "7"} {
+		require.Equal(t, exitDone, r.do("a", "--seeds", "9", "--scheduler", "random,static", "--json", "-", "--workers", n))
+		if want == "" {
+			want = r.out.String()
+		}
+		assert.Equal(t, want, r.out.String())
+	}
+}
+
+func TestSeedAndTheScenariosOwnParameters(t *testing.T) {
+	r := newRig()
+	r.load = func(name string, set []string) (*scenarios.Scenario, error) {
+		assert.Equal(t, []string{"a.b=1,2", "c=d"}, set)
+		s, err := small(name)
+		s.Scheduler.Params = map[string]map[string]any{"static": {"plan": "golden"}}
+		return s, err
+	}
+	require.Equal(t, exitDone, r.do("a", "--seed", "0", "--set", "a.b=1,2", "--set", "c=d", "--scheduler", "static", "--json", "-"), r.err.String())
+	var d result.Document
+	require.NoError(t, json.Unmarshal(r.out.Bytes(), &d))
+	assert.Zero(t, d.Runs[0].Seed)
+	assert.Equal(t, "static[plan=golden]", d.Runs[0].Scheduler)
+}
+
+func TestTwoScenariosPrintTwoTables(t *testing.T) {
+	r := newRig()
+	require.Equal(t, exitDone, r.do("a", "b", "--quiet"))
+	assert.Equal(t, 2, strings.Count(r.out.String(), "headup asks"))
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// output is where a document goes: nowhere, to stdout, or to a file that
+// appears whole or not at all.
+type output struct {
+	io.Writer
+	flag string // that named it
+	path string
+	temp *os.File
+	buf  *bufio.Writer
+}
+
+// newOutput opens the path that a flag gave; "-" is stdout and "" nowhere.
+func newOutput(flag, path string, stdout io.Writer) (*output, error) {
+	switch path {
+	case "":
+		return &output{Writer: io.Discard}, nil
+	case "-":
+		return &output{Writer: stdout}, nil
+	}
+	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
+		if st.IsDir() {
+			return nil, inputErrorf("%s %s: is a directory", flag, path)
+		}
+		f, err := os.OpenFile(path, os.O_WRONLY, 0) // a pipe or a device is written as it is
+		if err != nil {
+			return nil, inputErrorf("%s %s: %w", flag, path, bare(err))
+		}
+		return &output{Writer: f, flag: flag, temp: f}, nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return nil, inputErrorf("%s %s: %w", flag, path, bare(err))
+	}
+	o := &output{flag: flag, path: path, temp: f, buf: bufio.NewWriter(f)}
+	o.Writer = o.buf
+	return o, nil
+}
+
+// commit makes what was written appear under its name.
+func (o *output) commit() error {
+	if o.temp == nil {
+		return nil
+	}
+	f := o.temp
+	o.temp = nil
+	var err error
+	if o.buf != nil {
+		err = o.buf.Flush()
+	}
+	if err == nil && o.path != "" {
+		err = f.Chmod(0o644)
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil && o.path != "" {
+		err = os.Rename(f.Name(), o.path)
+	}
+	if err != nil {
+		if o.path != "" {
+			os.Remove(f.Name()) // the first error is the one to tell
+		}
+		return fmt.Errorf("%s: %w", o.flag, err)
+	}
+	return nil
+}
+
+// discard removes what has not been committed.
+func (o *output) discard() {
+	if o.temp == nil {
+		return
+	}
+	o.temp.Close() // it is thrown away
+	if o.path != "" {
+		os.Remove(o.temp.Name()) // a left-over is harmless
+	}
+	o.temp = nil
+}
+
+// bare strips the operation and the path that package os puts before its errors.
+func bare(err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	var le *os.LinkError
+	if errors.As(err, &le) {
+		return le.Err
+	}
+	return err
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"vidq/core"
+	"vidq/core/result"
+	"vidq/core/sched"
+	"vidq/scenarios"
+)
+
+// runOptions are the flags of run.
+type runOptions struct {
+	schedulers string
+	seeds      int
+	seed       uint64
+	seedSet    bool
+	set        []string
+	until      time.Duration
+	workers    int
+	json       string
+	out        string
+	quiet      bool
+}
+
+const maxSeeds = 1_000_000
+
+func (o *runOptions) check() error {
+	switch {
+	case o.seeds < 1 || o.seeds > maxSeeds:
+		return inputErrorf("--seeds %d: want 1 to %d", o.seeds, maxSeeds)
+	case o.workers < 1:
+		return inputErrorf("--workers %d: want at least 1", o.workers)
+	case o.until < 0:
+		return inputErrorf("--until %v: want a time above 0, such as 10m", o.until)
+	}
+	return nil
+}
+
+// experiment is one scenario with what is to be run of it.
+type experiment struct {
+	scenario *scenarios.Scenario
+	specs    []sched.Spec
+	jobs     []job // seed by seed, the schedulers in order
+	folder   *folder
+	version  string
+}
+
+// runScenarios checks everything first, so that wrong input writes nothing, then
+// runs the scenarios one after the other.
+func (a *app) runScenarios(ctx context.Context, o *runOptions, names []string) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	experiments := make([]*experiment, 0, len(names))
+	for _, name := range names {
+		e, err := a.experiment(o, name)
+		if err != nil {
+			return err
+		}
+		experiments = append(experiments, e)
+	}
+	if err := o.folders(experiments); err != nil {
+		return err
+	}
+	docs, err := newOutput("--json", o.json, a.stdout)
+	if err != nil {
+		return err
+	}
+	defer docs.discard()
+	for i, e := range experiments {
+		if i > 0 && ctx.Err() != nil {
+			return errors.Join(docs.commit(), errInterrupted)
+		}
+		if i > 0 && o.json != "-" {
+			if err := a.print("\n"); err != nil {
+				return err
+			}
+		}
+		doc, err := a.runExperiment(ctx, o, e)
+		if err != nil {
+			return err
+		}
+		if err := result.Encode(docs, doc); err != nil {
+			return err
+		}
+		if doc.Interrupted {
+			return errors.Join(docs.commit(), errInterrupted)
+		}
+	}
+	return docs.commit()
+}
+
+// experiment loads a scenario and lists its runs.
+func (a *app) experiment(o *runOptions, name string) (*experiment, error) {
+	s, err := a.load(name, o.set)
+	if err != nil {
+		return nil, err
+	}
+	e := &experiment{scenario: s, specs: []sched.Spec{s.Scheduler.Spec}, version: a.version}
+	if o.schedulers != "" {
+		if e.specs, err = sched.ParseSpecs(o.schedulers); err != nil {
+			return nil, fmt.Errorf("--scheduler: %w", err)
+		}
+	}
+	seen := map[string]bool{}
+	for i := range e.specs {
+		e.specs[i] = s.Scheduler.Merge(e.specs[i])
+		if _, err := sched.New(e.specs[i], sched.Deps{}); err != nil {
+			return nil, fmt.Errorf("--scheduler: %w", err)
+		}
+		label := e.specs[i].String()
+		if seen[label] {
+			return nil, inputErrorf("--scheduler: %s is named twice", label)
+		}
+		seen[label] = true
+	}
+	first := s.Seed
+	if o.seedSet {
+		first = o.seed
+	}
+	if last := first + uint64(o.seeds-1); last < first {
+		return nil, inputErrorf("--seed %d: %d seeds from there on do not fit into 64 bits", first, o.seeds)
+	}
+	for i := range o.seeds {
+		for _, spec := range e.specs {
+			e.jobs = append(e.jobs, job{scheduler: spec, seed: first + uint64(i), until: core.Time(o.until)})
+		}
+	}
+	return e, nil
+}
+
+// folders chooses each experiment's run folder and checks that it may be written: DIR
+// itself for a single scenario, DIR/NAME for each of several.
+func (o *runOptions) folders(experiments []*experiment) error {
+	if o.out == "" {
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, e := range experiments {
+		dir := o.out
+		if len(experiments) > 1 {
+			dir = filepath.Join(dir, e.scenario.Name)
+		}
+		if seen[dir] {
+			return inputErrorf("--out: two scenarios are called %q and would share %s", e.scenario.Name, dir)
+		}
+		seen[dir] = true
+		e.folder = &folder{dir: dir}
+		if err := e.folder.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runExperiment runs a scenario's jobs and writes all but the result document.
+func (a *app) runExperiment(ctx context.Context, o *runOptions, e *experiment) (*result.Document, error) {
+	if e.folder != nil {
+		if err := e.folder.open(len(e.jobs)); err != nil {
+			return nil, err
+		}
+		defer e.folder.discard()
+	}
+	started := a.now()
+	b := &batch{app: a, experiment: e, workers: o.workers}
+	if a.terminal && !o.quiet {
+		b.bar = a.progressBar(e)
+	}
+	runs, err := b.run(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", e.scenario.Name, err)
+	}
+	doc := &result.Document{Vidq: a.version, Scenario: e.scenario.Name, Runs: runs,
+		Interrupted: len(runs) < len(e.jobs), Summary: result.Summarize(runs)}
+	for _, r := range runs {
+		doc.Interrupted = doc.Interrupted || r.Interrupted
+	}
+	doc.Wall = wall(runs, a.now().Sub(started))
+	if e.folder != nil {
+		if err := e.folder.finish(e, doc); err != nil {
+			return nil, err
+		}
+	}
+	if o.json != "-" {
+		if err := writeTable(a.stdout, e, doc); err != nil {
+			return nil, err
+		}
+	}
+	if !o.quiet {
+		fmt.Fprintf(a.stderr, "%d runs in %.1f s, %.3g events/s\n", len(runs), doc.Wall.ElapsedS, doc.Wall.EventsPerS)
+	}
+	return doc, nil
+}
+
+// wall sums up what the runs took.
+func wall(runs []*result.Run, elapsed time.Duration) *result.Wall {
+	w := &result.Wall{ElapsedS: elapsed.Seconds(), DecisionS: map[string]result.Dist[float64]{}}
+	decisions := map[string]*result.Histogram{}
+	var events int64
+	for _, r := range runs {
+		events += r.Events
+		h := decisions[r.Scheduler]
+		if h == nil {
+			h = &result.Histogram{}
+			decisions[r.Scheduler] = h
+		}
+		h.Merge(&r.Wall.Decision)
+		w.DecisionS[r.Scheduler] = result.DistOf(h)
+	}
+	if elapsed > 0 {
+		w.EventsPerS = float64(events) / elapsed.Seconds()
+	}
+	return w
+}

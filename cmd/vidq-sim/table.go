@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"unicode/utf8"
+
+	"vidq/core"
+	"vidq/core/result"
+	"vidq/scenarios"
+)
+
+// column is a column of the table: its head, and how a figure is written.
+type column struct {
+	head  string
+	of    func(*result.Figures) *result.Stat
+	scale float64
+	digit int
+}
+
+var columns = []column{
+	{"drop %", func(f *result.Figures) *result.Stat { return f.DropShare }, 100, 1},
+	{"p50 ms", func(f *result.Figures) *result.Stat { return f.LatencyS.P50 }, 1000, 0},
+	{"p95 ms", func(f *result.Figures) *result.Stat { return f.LatencyS.P95 }, 1000, 0},
+	{"p99 ms", func(f *result.Figures) *result.Stat { return f.LatencyS.P99 }, 1000, 0},
+	{"delay ms", func(f *result.Figures) *result.Stat { return f.DelayS.Mean }, 1000, 0},
+	{"accuracy", func(f *result.Figures) *result.Stat { return f.Accuracy.Mean }, 1, 3},
+	{"slo", func(f *result.Figures) *result.Stat { return f.SLO.Joint }, 1, 3},
+	{"slo_time", func(f *result.Figures) *result.Stat { return f.SLOTime.Joint }, 1, 3},
+	{"changes", func(f *result.Figures) *result.Stat { return f.PlanChanges }, 1, 0},
+	{"util %", func(f *result.Figures) *result.Stat { return f.Utilization }, 100, 0},
+	{"energy kJ", func(f *result.Figures) *result.Stat { return f.EnergyJ }, .001, 1},
+}
+
+const legend = `p50 p95 p99: latency, from a frame's capture to its result; delay: a frame's round trips over the camera frames
+it stands for; slo: share of due frames that meet all that their query asks; slo_time: share of the camera frames
+for which there is a result that does, which ranks schedulers.
+`
+
+// writeTable prints a document for people: a line that says what was run, a row for
+// each scheduler, and what the columns mean. It depends on nothing but the document
+// and the scenario.
+func writeTable(w io.Writer, e *experiment, doc *result.Document) error {
+	var b bytes.Buffer
+	b.WriteString(headline(e.scenario, doc, e.version) + "\n\n")
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	width := len("scheduler")
+	for _, s := range doc.Summary {
+		width = max(width, utf8.RuneCountInString(s.Scheduler))
+	}
+	heads := []string{pad("scheduler", width), "done/due"}
+	for _, c := range columns {
+		heads = append(heads, c.head)
+	}
+	fmt.Fprintln(t, strings.Join(heads, "\t")+"\t")
+	for i := range doc.Summary {
+		s := &doc.Summary[i]
+		cells := []string{pad(s.Scheduler, width), count(s.Frames.Done) + "/" + count(s.Frames.Due)}
+		for _, c := range columns {
+			cells = append(cells, c.cell(c.of(&s.Figures)))
+		}
+		fmt.Fprintln(t, strings.Join(cells, "\t")+"\t")
+	}
+	t.Flush() // into memory
+	b.WriteString("\n" + legend)
+	if several(doc) {
+		b.WriteString("Means over the seeds; ± is the 95% confidence interval.\n")
+	}
+	if doc.Interrupted {
+		b.WriteString("INTERRUPTED: these are the figures until then.\n")
+	}
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("stdout: %w", err)
+	}
+	return nil
+}
+
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", width-utf8.RuneCountInString(s))
+}
+
+func count(s *result.Stat) string {
+	if s == nil {
+		return "-"
+	}
+	return strconv.FormatFloat(math.Round(s.Mean), 'f', 0, 64)
+}
+
+func (c *column) cell(s *result.Stat) string {
+	if s == nil {
+		return "-"
+	}
+	text := strconv.FormatFloat(s.Mean*c.scale, 'f', c.digit, 64)
+	if s.CI95 != nil {
+		text += " ±" + strconv.FormatFloat(*s.CI95*c.scale, 'f', c.digit, 64)
+	}
+	return text
+}
+
+func several(doc *result.Document) bool {
+	return slices.ContainsFunc(doc.Runs, func(r *result.Run) bool { return r.Seed != doc.Runs[0].Seed })
+}
+
+// headline says what was run: scenario, seed, simulated time, version and what the
+// queries ask.
+func headline(s *scenarios.Scenario, doc *result.Document, version string) string {
+	parts := []string{doc.Scenario}
+	if n := len(doc.Runs); n > 0 {
+		first, last := doc.Runs[0], doc.Runs[n-1]
+		if first.Seed == last.Seed {
+			parts = append(parts, fmt.Sprintf("seed %d", first.Seed))
+		} else {
+			parts = append(parts, fmt.Sprintf("seeds %d-%d", first.Seed, last.Seed))
+		}
+		parts = append(parts, strconv.FormatFloat(first.DurationS, 'f', -1, 64)+" s simulated")
+	}
+	return strings.Join(append(parts, "vidq "+version, asks(s)), " · ")
+}
+
+// asks says what the queries ask, those that ask the same together.
+func asks(s *scenarios.Scenario) string {
+	type group struct {
+		text string
+		ids  []string
+	}
+	var groups []*group
+	for i := range s.Queries {
+		q := &s.Queries[i]
+		text := ask(q.Constraint)
+		k := slices.IndexFunc(groups, func(g *group) bool { return g.text == text })
+		if k < 0 {
+			groups = append(groups, &group{text: text})
+			k = len(groups) - 1
+		}
+		groups[k].ids = append(groups[k].ids, q.ID)
+	}
+	const most = 3
+	var parts []string
+	for _, g := range groups[:min(most, len(groups))] {
+		who := g.ids[0] + " asks "
+		if len(g.ids) > 1 {
+			who = fmt.Sprintf("%d queries ask ", len(g.ids))
+		}
+		parts = append(parts, who+g.text)
+	}
+	if len(groups) > most {
+		parts = append(parts, "...")
+	}
+	if len(groups) == 0 {
+		return "no query"
+	}
+	return strings.Join(parts, "; ")
+}
+
+func ask(c core.Constraint) string {
+	var parts []string
+	ms := func(t core.Time) string {
+		return strconv.FormatFloat(float64(t)/float64(core.Millisecond), 'f', -1, 64) + " ms"
+	}
+	if c.Delay > 0 {
+		parts = append(parts, "delay <= "+ms(c.Delay))
+	}
+	if c.Latency > 0 {
+		parts = append(parts, "latency <= "+ms(c.Latency))
+	}
+	if c.Accuracy > 0 {
+		parts = append(parts, "accuracy >= "+strconv.FormatFloat(c.Accuracy, 'f', -1, 64))
+	}
+	if len(parts) == 0 {
+		return "for nothing"
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/term"
+
+	"vidq/core"
+	"vidq/core/result"
+	"vidq/core/sched"
+	"vidq/kb"
+	"vidq/scenarios"
+	"vidq/sim"
+)
+
+// app is the command with everything that it reaches outside of itself.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	terminal       bool // stderr is one
+	now            func() time.Time
+	version        string
+	load           func(name string, set []string) (*scenarios.Scenario, error)
+	simulate       func(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, error)
+}
+
+// job is one run: a scheduler on one world.
+type job struct {
+	scheduler sched.Spec
+	seed      uint64
+	until     core.Time // 0 = the scenario's duration
+	sink      result.Sink
+	frames    result.FrameSink
+	progress  func(now core.Time) // may be nil
+}
+
+func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
+	f, ok := stderr.(*os.File)
+	return &app{
+		stdin: stdin, stdout: stdout, stderr: stderr,
+		terminal: ok && term.IsTerminal(int(f.Fd())),
+		now:      time.Now,
+		version:  version(),
+		load:     scenarios.Load,
+		simulate: simulate,
+	}
+}
+
+// simulate runs a job in the simulator.
+func simulate(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, error) {
+	start := time.Now()
+	return sim.Run(ctx, s, sim.Options{Scheduler: j.scheduler, Seed: j.seed, Until: j.until,
+		Sink: j.sink, Frames: j.frames, Progress: j.progress,
+		Clock: func() core.Time { return core.Time(time.Since(start)) }})
+}
+
+// isInput tells the user's mistakes from failures.
+func isInput(err error) bool {
+	var (
+		own      inputError
+		scenario *scenarios.Error
+		spec     *sched.Error
+		file     *kb.Error
+	)
+	return errors.As(err, &own) || errors.As(err, &scenario) || errors.As(err, &spec) || errors.As(err, &file)
+}
+
+// version is the module's version as it was built, "devel" without one.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "devel"
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,72 @@
+// Package sched holds the scheduling algorithms, one per file, and the registry
+// that finds them by name.
+//
+// # Reading guide
+//
+//   - registry.go: Register, New, Names, Describe. params.go types and checks the
+//     parameters, spec.go reads and writes them as name[key=value,...].
+//   - place.go: where a stage may run, which cloud a query uses; what the plans
+//     of different schedulers have in common.
+//   - memory.go: what a scheduler remembers of each query.
+//   - static.go, random.go: the trivial baselines.
+//   - latfirst.go: the original's scheduler in two modes. latfirst_peer.go is what
+//     it does, latfirst_fixed.go what it meant to do; there latfirst_table.go holds
+//     the predictions and what corrects them, latfirst_search.go ranks the plans.
+//   - schedtest: views, a predictor with known answers and checks, for tests and
+//     benchmarks.
+//
+// # How to write a scheduler
+//
+// Write one file; nothing else needs to be touched. The list, the help text, the
+// scenario files, the conformance suite and the benchmarks find it by themselves.
+//
+//	package sched
+//
+//	import "vidq/core"
+//
+//	func init() {
+//		Register("cautious", "every stage on the host at a fixed rate", cautiousConfig{FPS: 5},
+//			func(c cautiousConfig, _ Deps) (core.Scheduler, error) { return core.PerQuery(&cautious{c}), nil })
+//	}
+//
+//	type cautiousConfig struct {
+//		FPS float64 `toml:"fps" min:"0.1" max:"120" doc:"analysed frames per second"`
+//	}
+//
+//	type cautious struct{ cautiousConfig }
+//
+//	func (s *cautious) Plan(v *core.View, q *core.QueryView) (core.Plan, bool) {
+//		name, quality, ok := encoder(&v.Knobs, "")
+//		if !ok || q.Plan.Revision > 0 {
+//			return core.Plan{}, false // what has a plan keeps it
+//		}
+//		p := core.Plan{Video: core.VideoConf{FPS: s.FPS, Encoder: name, Quality: quality}, InFlight: 1, Buffer: 1}
+//		...
+//		return p, true
+//	}
+//
+// A scheduler that looks at all queries at once implements core.Scheduler itself.
+// Either way:
+//
+//   - It learns from the View alone, time included, and from what it remembers.
+//     It draws from Deps.Seed and ids, never from the order of a map. The same
+//     views give the same decisions.
+//   - It changes nothing in the View and keeps nothing of it: the manager reuses
+//     the memory. Slices in a Plan are its own, made anew when the plan changes.
+//   - Its plans can be carried out: usable says whether a stage may run at a node.
+//     There may be no nodes, no links, no knobs; a query's Camera may be nil and
+//     its host unknown. A query that cannot be served is left alone.
+//   - It allocates nothing while no plan changes.
+//
+// The conformance suite holds all of that on hundreds of random views.
+//
+// # Deviations of latfirst's mode fixed
+//
+// It is the original's idea with these decisions of our own. The set-point is 0.9
+// of the bound and the controlled quantity the round's 95th percentile, because
+// frames are judged one by one. A frame's delay is reckoned with the fewest camera
+// frames that it can stand for. The integral starts anew when the error changes
+// its sign. The controller says when to act and in which direction; what to do is
+// taken from all plans ranked anew, with the belief scaled by what the query's own
+// calls took; single knobs are moved only where no plan is predicted to do.
+package sched

@@ -1,0 +1,80 @@
+package world
+
+import (
+	"math"
+
+	"vidq/core"
+)
+
+// noiseTerms is how many innovations make one value of the noise.
+const noiseTerms = 8
+
+// Noise is the correlated noise of the work of one stage of one query: the
+// moving average
+//
+//	z_k = sqrt(1-phi^2) * sum over j < 8 of phi^j * e_(k-j)
+//
+// over camera frames k, where e are independent standard normals, each keyed by
+// its frame. It is an autoregressive process cut after eight terms, so that any
+// frame's value is found from its number alone, whichever frames were analysed before.
+// Node, model and plan are not in the key: they scale z.
+//
+// Its mean is 0, its variance 1 - phi^16 (slightly below 1: .9999996 for phi = .4) and its
+// correlation at lag d < 8 is phi^d * (1 - phi^(16-2d)) / (1 - phi^16).
+//
+// A Noise remembers the innovations that it drew last, which changes what it costs
+// and not what it says.
+type Noise struct {
+	key    Key
+	weight [noiseTerms]float64
+	frame  [noiseTerms]int64 // whose innovation the slot (frame mod 8) holds
+	e      [noiseTerms]float64
+}
+
+// NewNoise makes the noise of one query and stage; key names them, see WorkKey.
+// phi is the correlation of neighbouring frames, 0 <= phi < 1.
+func NewNoise(key Key, phi float64) Noise {
+	n := Noise{key: key}
+	w := math.Sqrt(1 - phi*phi)
+	for j := range n.weight {
+		n.weight[j] = w
+		n.frame[j] = math.MinInt64 // none
+		w *= phi
+	}
+	return n
+}
+
+// WorkKey is the key of the work noise of a query's stage.
+func WorkKey(root Key, query core.QueryID, stage int) Key {
+	return root.Name("work").With(uint64(query)).With(uint64(stage))
+}
+
+// At returns z of a camera frame. The first attempt is 0; a retry draws from a
+// sequence of its own.
+func (n *Noise) At(frame int64, attempt int) float64 {
+	if attempt > 0 {
+		key := n.key.With(uint64(attempt)).Name("attempt")
+		z := 0.0
+		for j := range int64(noiseTerms) {
+			z += float64(n.weight[j] * key.With(uint64(frame-j)).Normal())
+		}
+		return z
+	}
+	z := 0.0
+	for j := range int64(noiseTerms) {
+		k := frame - j
+		i := k & (noiseTerms - 1)
+		if n.frame[i] != k {
+			n.frame[i] = k
+			n.e[i] = n.key.With(uint64(k)).Normal()
+		}
+		z += float64(n.weight[j] * n.e[i])
+	}
+	return z
+}
+
+// WorkTime is the work of one frame: its mean times 1 + cv*z, at least a tenth of
+// the mean, in whole ns. mean is in seconds.
+func WorkTime(mean, cv, z float64) core.Time {
+	return core.FromSeconds(mean * max(1+float64(cv*z), 0.1))
+}

@@ -1,0 +1,342 @@
+package sim
+
+import (
+	"vidq/core"
+	"vidq/kb"
+	"vidq/kb/world"
+)
+
+// call is one attempt of a stage on its way: encoding and overhead at the host,
+// the link to the service's node, queue and work there, and the way back.
+type call struct {
+	ref     core.CallRef
+	host    *node
+	site    *site // nil for charged work
+	used    bool
+	back    bool // the answer is on its way
+	charged bool
+	err     core.CallError
+	frame   int64 // camera frame
+	z       float64
+
+	began    core.Time // invoked
+	overhead core.Time // the part of the host's work that is not encoding
+	encode   core.Time // what encoding took
+	answered core.Time // the answer departed
+	wait     core.Time
+	work     core.Time
+	sent     float64
+	got      float64
+	objects  float64 // found
+	area     float64 // pixels of the analysed frame
+}
+
+// site is where a stage of a query runs, kept from call to call.
+type site struct {
+	id        core.NodeID
+	service   string
+	model     int
+	on        *node
+	number    int // of the service at the node, -1 = none
+	out, back *direction
+	m         *kb.ServiceModel // nil = cannot run there
+	video     core.VideoConf   // that law belongs to
+	law       kb.Law
+	noise     world.Noise
+	phi       float64
+}
+
+// resolve brings the site of an invoked stage up to date.
+func (s *Sim) resolve(q *query, i *core.Invoke, host *node) *site {
+	t := &q.sites[i.Ref.Stage]
+	if t.on == nil || t.id != i.Node || t.model != i.Model || t.service != i.Service {
+		t.id, t.service, t.model = i.Node, i.Service, i.Model
+		t.on = s.nodeOf[i.Node]
+		t.number, t.m, t.out, t.back, t.video = -1, nil, nil, nil, core.VideoConf{}
+		if t.on != nil {
+			t.number = t.on.w.Service(i.Service)
+			if t.number >= 0 && i.Model >= 0 && i.Model < len(t.on.services[t.number].models) {
+				t.m = t.on.services[t.number].models[i.Model]
+			}
+			if t.on != host {
+				t.out, t.back = s.direction(host, t.on), s.direction(t.on, host)
+			}
+		}
+		if t.m != nil && (t.phi != t.m.Phi || t.noise == (world.Noise{})) {
+			t.phi = t.m.Phi
+			t.noise = world.NewNoise(world.WorkKey(s.keys.root, q.id, i.Ref.Stage), t.phi)
+		}
+	}
+	if t.m != nil && t.video != i.Video {
+		t.video, t.law = i.Video, t.m.Law(i.Video.Resolution)
+	}
+	return t
+}
+
+// newCall returns an empty call.
+func (s *Sim) newCall() (id uint32, c *call) {
+	if n := len(s.freeCalls); n > 0 {
+		id, s.freeCalls = s.freeCalls[n-1], s.freeCalls[:n-1]
+	} else {
+		id = uint32(len(s.calls))
+		s.calls = append(s.calls, new(call))
+	}
+	c = s.calls[id]
+	*c = call{used: true}
+	return id, c
+}
+
+// freeCall ends a call without an answer.
+func (s *Sim) freeCall(id uint32) {
+	c := s.calls[id]
+	if !c.used {
+		return
+	}
+	c.used = false
+	if q := s.query(c.ref.Query); q != nil && !c.charged {
+		if h := q.find(c.frame); h != nil {
+			h.calls--
+		}
+	}
+	s.freeCalls = append(s.freeCalls, id)
+}
+
+// invoke begins a call.
+func (s *Sim) invoke(n *node, i *core.Invoke) {
+	q := s.query(i.Ref.Query)
+	if q == nil {
+		return
+	}
+	id, c := s.newCall()
+	c.ref, c.host, c.frame, c.began = i.Ref, n, i.CameraFrame, s.k.Now()
+	if i.Charged {
+		s.charge(id, c, q, i)
+		return
+	}
+	h := q.find(i.CameraFrame)
+	if h == nil {
+		panic("sim: a call for a frame that is not held")
+	}
+	t := s.resolve(q, i, n)
+	h.calls++
+	h.models[i.Ref.Stage] = uint8(i.Model)
+	c.site = t
+	s.fill(c, q, h, i)
+	if t.m != nil {
+		c.z = t.noise.At(i.CameraFrame, i.Ref.Attempt)
+	}
+	work := n.class.CallOverhead
+	c.overhead = work
+	if i.Source {
+		e := q.cam.find(h.frame, &i.Video)
+		switch {
+		case e == nil:
+			q.cam.add(h.frame, i.Video, id)
+			work += s.encodeTime(q, &i.Video)
+		case !e.done:
+			e.waiting = append(e.waiting, id)
+			return
+		}
+	}
+	n.w.Run(s.k.Now(), uint64(id), work, 1)
+	n.arm()
+}
+
+// fill works out what a stage call carries and what it finds.
+func (s *Sim) fill(c *call, q *query, h *held, i *core.Invoke) {
+	px := float64(i.Video.Resolution.Pixels())
+	c.objects, c.area = h.scene.Objects, float64(h.scene.Area*px)
+	if i.Source || s.truth.Input(i.Service) == core.InputImage {
+		c.sent = h.bytes
+		if !sameEncoding(&h.video, &i.Video) {
+			sizer := s.truth.Sizer(i.Video, core.Content{Class: q.cam.spec.Class})
+			c.sent = q.frameBytes(&sizer, h.frame, i.Video.FPS)
+		}
+	} else {
+		c.sent = i.Bytes
+		c.objects = i.Objects
+	}
+	content := h.scene.Content()
+	content.Objects = c.objects
+	c.got = s.truth.OutputBytes(i.Service, i.Video.Resolution, content)
+}
+
+func (s *Sim) encodeTime(q *query, v *core.VideoConf) core.Time {
+	if sameEncoding(v, &q.video) {
+		return q.encode
+	}
+	return s.truth.Encode(core.Target{Class: q.cam.node.class.Name, Role: core.RoleHost}, *v)
+}
+
+// charge begins a call that the scheduler causes: at the node itself, on what its
+// query's camera shows now.
+func (s *Sim) charge(id uint32, c *call, q *query, i *core.Invoke) {
+	c.charged = true
+	t := &site{id: i.Node, service: i.Service, model: i.Model, on: c.host, number: c.host.w.Service(i.Service)}
+	c.site = t
+	if t.number >= 0 && i.Model >= 0 && i.Model < len(c.host.services[t.number].models) {
+		t.m = c.host.services[t.number].models[i.Model]
+	}
+	scene := q.cam.scene(q.cam.next(s.k.Now()))
+	c.objects, c.area = scene.Objects, float64(scene.Area*float64(i.Video.Resolution.Pixels()))
+	if t.m != nil {
+		t.law = t.m.Law(i.Video.Resolution)
+		c.z = s.keys.charge.With(uint64(c.host.index)).With(uint64(-i.Ref.Frame)).With(uint64(i.Ref.Attempt)).Normal()
+	}
+	s.serve(id, c)
+}
+
+// onNode takes what a node has finished.
+func (s *Sim) onNode(n *node) {
+	for d := &s.popped; n.w.Pop(s.k.Now(), d); {
+		id := uint32(d.ID)
+		c := s.calls[id]
+		switch {
+		case !c.used:
+		case !n.up:
+			s.freeCall(id)
+		case d.Service < 0:
+			s.onPrepared(id, c, d.At)
+		default:
+			c.wait, c.work = d.Wait, d.Work
+			s.answer(id, c, d.Err)
+		}
+	}
+	n.arm()
+}
+
+// onPrepared sends a call whose encoding and overhead are done on its way, and
+// lets those that waited for the encoded frame go on.
+func (s *Sim) onPrepared(id uint32, c *call, now core.Time) {
+	q := s.query(c.ref.Query)
+	for i := range q.cam.store {
+		e := &q.cam.store[i]
+		if e.done || e.maker != id {
+			continue
+		}
+		e.done = true
+		took := now - c.began
+		c.encode = took - core.Time(float64(took)*s.overheadPart(c, q, &e.video))
+		for _, w := range e.waiting {
+			o := s.calls[w]
+			o.encode = now - o.began
+			o.host.w.Run(now, uint64(w), o.overhead, 1)
+		}
+		e.waiting = e.waiting[:0]
+	}
+	t := c.site
+	switch {
+	case t.on == nil || t.on != c.host && (t.out == nil || t.back == nil):
+		s.answer(id, c, core.CallUnreachable)
+	case t.on == c.host:
+		s.serve(id, c)
+	default:
+		t.out.w.Transfer(now, uint64(id), c.sent, s.attemptKey(c, 0))
+		t.out.arm(s)
+	}
+}
+
+// overheadPart is the part of the host's work for a call that was not encoding.
+func (s *Sim) overheadPart(c *call, q *query, v *core.VideoConf) float64 {
+	all := c.overhead + s.encodeTime(q, v)
+	if all <= 0 {
+		return 0
+	}
+	return float64(c.overhead) / float64(all)
+}
+
+// attemptKey names an attempt's way out (0) or back (1) among a link's draws.
+func (s *Sim) attemptKey(c *call, way uint64) world.Key {
+	k := s.keys.transfer.With(uint64(c.ref.Query)).With(uint64(c.frame))
+	return k.With(uint64(c.ref.Stage)<<32 | uint64(c.ref.Attempt)<<1 | way)
+}
+
+// onTransfer takes a call, or its answer, that has arrived over d.
+func (s *Sim) onTransfer(id uint32, d *direction) {
+	c := s.calls[id]
+	switch {
+	case !c.used:
+	case !d.to.up:
+		s.freeCall(id)
+	case c.back:
+		s.finish(id, c)
+	default:
+		s.serve(id, c)
+	}
+}
+
+// serve hands a call to its service.
+func (s *Sim) serve(id uint32, c *call) {
+	t := c.site
+	err := core.CallUnknown
+	if t.number >= 0 {
+		err = core.CallFailed
+		if t.m != nil {
+			work := world.WorkTime(t.law.Mean(c.objects), t.m.CV, c.z)
+			err = t.on.w.Call(s.k.Now(), t.number, world.Request{ID: uint64(id), Model: t.model, Work: work})
+		}
+	}
+	if err != core.CallOK {
+		s.answer(id, c, err)
+		return
+	}
+	t.on.arm()
+}
+
+// answer sends a service's answer back to the host.
+func (s *Sim) answer(id uint32, c *call, err core.CallError) {
+	c.err, c.back, c.answered = err, true, s.k.Now()
+	if err != core.CallOK {
+		c.got = 0
+	}
+	t := c.site
+	if t.on != nil && t.on != c.host && t.back != nil && t.out != nil {
+		t.back.w.Transfer(s.k.Now(), uint64(id), c.got, s.attemptKey(c, 1))
+		t.back.arm(s)
+		return
+	}
+	if err == core.CallOK {
+		s.finish(id, c)
+		return
+	}
+	// The machine that invoked may still be in its step.
+	s.k.Schedule(Event{At: s.k.Now(), Key: key(kindAnswer, c.host.index, callDetail(&c.ref)), Ref: id})
+}
+
+// finish tells the host's job manager of the answer.
+func (s *Sim) finish(id uint32, c *call) {
+	host := c.host
+	if !c.used {
+		return
+	}
+	s.ev.done = core.StageDone{
+		Ref: c.ref, Err: c.err, Sent: c.sent, Got: c.got, Work: c.work, Wait: c.wait,
+		Encode: c.encode, Return: s.k.Now() - c.answered,
+	}
+	if c.err == core.CallOK {
+		s.ev.done.Objects, s.ev.done.Area, s.ev.done.Counted = c.objects, c.area, true
+	}
+	s.freeCall(id)
+	if host.up && host.inc == s.ev.done.Ref.Incarnation {
+		host.step(&s.ev.done)
+	}
+}
+
+// abandon closes the connections of a released frame's calls: what is still being
+// sent stops; what a service has begun it finishes, for nobody.
+func (s *Sim) abandon(q *query, frame int64) {
+	now := s.k.Now()
+	for id, c := range s.calls {
+		if !c.used || c.charged || c.ref.Query != q.id || c.frame != frame || c.site.out == nil {
+			continue
+		}
+		d := c.site.out
+		if c.back {
+			d = c.site.back
+		}
+		if d.w.Cancel(now, uint64(id)) {
+			d.arm(s)
+			s.freeCall(uint32(id))
+		}
+	}
+}

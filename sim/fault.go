@@ -1,0 +1,154 @@
+package sim
+
+import (
+	"vidq/core"
+	"vidq/kb/world"
+	"vidq/scenarios"
+)
+
+// fault begins or ends fault i of the scenario. A fault kind is one case here and
+// in onRestart, and its description in package scenarios.
+func (s *Sim) fault(i int, begin bool) error {
+	f := &s.sc.Faults[i]
+	s.worldRecord(&core.FaultRecord{At: s.k.Now(), Kind: f.Kind, Target: f.Target(), Begin: begin})
+	s.inForce[i] = begin
+	switch f.Kind {
+	case scenarios.FaultNodeDown:
+		if n := s.nodeOf[f.Node]; begin {
+			n.fail()
+		} else {
+			return n.recover()
+		}
+	case scenarios.FaultLinkDown, scenarios.FaultLinkDegraded:
+		s.impair(s.nodeOf[f.Link[0]], s.nodeOf[f.Link[1]])
+		s.impair(s.nodeOf[f.Link[1]], s.nodeOf[f.Link[0]])
+	case scenarios.FaultServiceDown, scenarios.FaultServiceSlow:
+		s.hamper(f)
+	case scenarios.FaultMessageLoss:
+		s.lose(i, begin)
+	case scenarios.FaultStore:
+		if begin {
+			s.store.failing++
+		} else {
+			s.store.failing--
+		}
+	case scenarios.FaultCrash:
+		s.crash(i, begin)
+	}
+	return nil
+}
+
+// impair sets a direction to what all faults in force do to it together.
+func (s *Sim) impair(from, to *node) {
+	d := s.direction(from, to)
+	if d == nil {
+		return
+	}
+	var im world.Impairment
+	d.rate.factor = 1
+	for i := range s.sc.Faults {
+		f := &s.sc.Faults[i]
+		if !s.inForce[i] || f.Link != [2]core.NodeID{from.id, to.id} && f.Link != [2]core.NodeID{to.id, from.id} {
+			continue
+		}
+		switch f.Kind {
+		case scenarios.FaultLinkDown:
+			im.Down = true
+		case scenarios.FaultLinkDegraded:
+			switch {
+			case f.Rate == 0:
+				im.Down = true
+			case f.Rate > 0 && (im.Rate == 0 || f.Rate < im.Rate):
+				im.Rate = f.Rate
+			}
+			if f.Factor > 0 {
+				d.rate.factor *= f.Factor
+			}
+			im.Delay += f.Delay
+			im.Loss = max(im.Loss, f.Loss)
+		}
+	}
+	d.w.Impair(s.k.Now(), im)
+	d.arm(s)
+}
+
+// hamper sets the services that a fault hits to what all faults in force do to
+// them together.
+func (s *Sim) hamper(hit *scenarios.Fault) {
+	for _, n := range s.nodes {
+		if hit.Node != "" && hit.Node != n.id {
+			continue
+		}
+		number := n.w.Service(hit.Service)
+		if number < 0 {
+			continue
+		}
+		down, factor := false, 1.0
+		for i := range s.sc.Faults {
+			f := &s.sc.Faults[i]
+			if !s.inForce[i] || f.Service != hit.Service || f.Node != "" && f.Node != n.id {
+				continue
+			}
+			switch f.Kind {
+			case scenarios.FaultServiceDown:
+				down = true
+			case scenarios.FaultServiceSlow:
+				factor *= f.Factor
+			}
+		}
+		n.w.SetServiceSlow(number, factor)
+		n.w.SetServiceDown(s.k.Now(), number, down)
+		s.onNode(n)
+	}
+}
+
+// lose begins or ends a loss of control messages.
+func (s *Sim) lose(i int, begin bool) {
+	if !begin {
+		for j := range s.losses {
+			if s.losses[j].fault == i {
+				s.losses = append(s.losses[:j], s.losses[j+1:]...)
+				return
+			}
+		}
+		return
+	}
+	f := &s.sc.Faults[i]
+	l := messageLoss{fault: i, node: s.nodeOf[f.Node], p: f.Loss}
+	if f.Link[0] != "" {
+		l.link = [2]*node{s.nodeOf[f.Link[0]], s.nodeOf[f.Link[1]]}
+	}
+	s.losses = append(s.losses, l)
+}
+
+// crash takes a node down: the manager's between its next save and being told of
+// it, another at once. It starts again after the fault's length.
+func (s *Sim) crash(i int, begin bool) {
+	if !begin {
+		return // the restart has its own event
+	}
+	if n := s.nodeOf[s.sc.Faults[i].Node]; n != s.manager.node {
+		s.crashNow(i)
+		return
+	}
+	s.crashes = append(s.crashes, i)
+}
+
+// crashing lets the crashes that waited for a save happen, and says whether there
+// were any.
+func (s *Sim) crashing() bool {
+	waiting := s.crashes
+	s.crashes = nil
+	for _, i := range waiting {
+		s.crashNow(i)
+	}
+	return len(waiting) > 0
+}
+
+func (s *Sim) crashNow(i int) {
+	f := &s.sc.Faults[i]
+	s.nodeOf[f.Node].fail()
+	if at := s.k.Now().Add(f.For); at < core.Never {
+		s.k.Schedule(Event{At: at, Key: key(kindStart, s.nodeOf[f.Node].index, uint64(i)+1), Ref: uint32(s.nodeOf[f.Node].index)})
+	}
+}

@@ -1,0 +1,226 @@
+package sim
+
+import (
+	"math"
+
+	"vidq/core"
+	"vidq/core/result"
+	"vidq/kb"
+	"vidq/scenarios"
+)
+
+// query is a query as the world sees it: the frames that its job holds, and
+// those that nobody could take.
+type query struct {
+	index int // in the scenario
+	id    core.QueryID
+	spec  *scenarios.Query
+	cam   *camera
+	ended bool
+	timer Timer // the capture that is asked for
+
+	want   int64          // camera frame of that capture
+	video  core.VideoConf // of that capture
+	sizer  kb.Sizer       // of video
+	encode core.Time      // time to encode a frame as video
+	fps    float64        // of the last plan; before any plan the lowest knob
+
+	cursor int64       // live: first camera frame that is not accounted for
+	idle   bool        // no capture is asked for
+	reason core.Reason // why
+
+	held  []held // captured and not released, oldest first
+	sites []site // where its stages ran last, by stage
+}
+
+// held is a captured frame that its job has not released yet.
+type held struct {
+	frame    int64
+	captured core.Time
+	scene    kb.Scene
+	video    core.VideoConf
+	bytes    float64 // of the frame as video encodes it
+	calls    int     // attempts of its stages that are under way
+	models   [core.MaxStages]uint8
+}
+
+// find returns the held frame of that number, or nil.
+func (q *query) find(frame int64) *held {
+	for i := range q.held {
+		if q.held[i].frame == frame {
+			return &q.held[i]
+		}
+	}
+	return nil
+}
+
+// pause notes that from now on nobody takes the query's frames.
+func (q *query) pause(s *Sim, why core.Reason) {
+	s.k.Cancel(q.timer)
+	if q.idle {
+		q.account(s)
+	}
+	q.idle, q.reason = true, why
+}
+
+// lose is the end of the frames that the query's job held: its node is down.
+func (q *query) lose(s *Sim) {
+	now := s.k.Now()
+	for i := range q.held {
+		h := &q.held[i]
+		s.worldRecord(&core.FrameRecord{
+			At: now, Node: q.cam.node.id, Query: q.id, Frame: -1, CameraFrame: h.frame, Captured: h.captured,
+			Video: h.video, Gap: 1, Outcome: core.OutcomeDropped, Reason: core.ReasonNodeDown,
+			ContentFrame: h.scene.Frame, Fresh: math.NaN(),
+		})
+	}
+	q.held = q.held[:0]
+	q.pause(s, core.ReasonNodeDown)
+}
+
+// account counts the frames of an idle query that were due up to now.
+func (q *query) account(s *Sim) { q.accountTo(s, s.k.Now()) }
+
+func (q *query) accountTo(s *Sim, now core.Time) {
+	if q.cam.spec.Mode != core.ModeLive || q.ended {
+		return
+	}
+	if to := q.cam.next(now); to > q.cursor {
+		s.col.Missed(q.id, q.reason, q.cursor, to, q.fps)
+		q.cursor = to
+	}
+}
+
+// farFrame is a frame number that no camera reaches.
+const farFrame = int64(1) << 60
+
+// capture does what a job's Capture asks for.
+func (q *query) capture(s *Sim, c *core.Capture) {
+	if q.ended {
+		return
+	}
+	now := s.k.Now()
+	if q.idle {
+		q.account(s)
+		q.idle = false
+	}
+	if v := c.Plan.Video; v != q.video {
+		q.video, q.fps = v, v.FPS
+		q.sizer = s.truth.Sizer(v, core.Content{Class: q.cam.spec.Class})
+		q.encode = s.truth.Encode(core.Target{Class: q.cam.node.class.Name, Role: core.RoleHost}, v)
+	}
+	spec := &q.cam.spec.Camera
+	q.want = core.Selected(c.From, q.fps, spec.FPS)
+	at := now
+	if spec.Mode == core.ModeLive {
+		if first := q.cam.next(now); q.want < first {
+			q.want = core.Selected(first, q.fps, spec.FPS)
+		}
+		at = core.Never
+		if q.want < farFrame {
+			at = result.FrameTime(q.want, q.cam.phase, spec.FPS)
+		}
+	}
+	s.k.Arm(q.timer, max(at, now))
+}
+
+// onCapture takes the frame that was asked for: it exists now.
+func (s *Sim) onCapture(q *query) {
+	if q.ended || !q.cam.node.up {
+		return
+	}
+	now, spec := s.k.Now(), &q.cam.spec.Camera
+	if spec.Mode == core.ModeFile {
+		if spec.Length > 0 && !spec.Loop && q.want >= spec.Length {
+			s.col.Captured(q.id, now, spec.Length)
+			s.ev.ended = core.VideoEnded{Query: q.id}
+			q.cam.node.step(&s.ev.ended)
+			return
+		}
+		s.col.Captured(q.id, now, q.want+1)
+	}
+	q.cursor = q.want + 1
+	q.held = append(q.held, held{
+		frame: q.want, captured: now, scene: q.cam.scene(q.want), video: q.video,
+		bytes: q.frameBytes(&q.sizer, q.want, q.fps),
+	})
+	s.ev.captured = core.FrameCaptured{Query: q.id, CameraFrame: q.want, At: now, Bytes: q.held[len(q.held)-1].bytes}
+	q.cam.node.step(&s.ev.captured)
+}
+
+// frameBytes is the size of camera frame k as sizer's encoding has it at fps. Key
+// frames count in encoded frames; the noise is the camera's, so that every query
+// and every scheduler meets the same.
+func (q *query) frameBytes(sizer *kb.Sizer, k int64, fps float64) float64 {
+	number := k
+	if fps < q.cam.spec.FPS {
+		number = core.SelectedIn(0, k, fps, q.cam.spec.FPS)
+	}
+	return sizer.Bytes(number, q.cam.size.With(uint64(k)).Normal())
+}
+
+// release gives a frame up, and with it the encodings that nobody else holds and
+// the calls for it that are still under way.
+func (q *query) release(s *Sim, frame int64) {
+	for i := range q.held {
+		if q.held[i].frame != frame {
+			continue
+		}
+		if q.held[i].calls > 0 {
+			s.abandon(q, frame)
+		}
+		q.held = q.held[:i+copy(q.held[i:], q.held[i+1:])]
+		break
+	}
+	q.cam.drop(frame)
+}
+
+// onQuery learns from the manager's records that a query was accepted or has
+// ended.
+func (s *Sim) onQuery(r *core.QueryRecord) {
+	if q := s.query(r.Query); q != nil {
+		if r.State.Ended() && !q.ended {
+			if q.idle {
+				q.account(s)
+			}
+			q.ended = true
+			s.k.Cancel(q.timer)
+			s.col.Ended(q.id, r.At)
+		}
+		return
+	}
+	i, ok := s.specOf[r.Key]
+	if !ok || r.State.Ended() {
+		return
+	}
+	s.register(i, r.Query)
+}
+
+// register begins the books of query i of the scenario under its id.
+func (s *Sim) register(i int, id core.QueryID) {
+	for len(s.queries) <= int(id) {
+		s.queries = append(s.queries, nil)
+	}
+	spec := &s.sc.Queries[i]
+	cam := s.cameraOf[spec.Camera]
+	q := &query{
+		index: i, id: id, spec: spec, cam: cam, fps: s.lowestFPS(), idle: true, reason: core.ReasonNoPlan,
+		cursor: cam.next(spec.Start), sites: make([]site, len(spec.Pipeline)),
+		timer: s.k.NewTimer(key(kindCapture, i, 0), uint32(id)),
+	}
+	s.queries[id] = q
+	cam.queries = append(cam.queries, q)
+	s.registered[i] = true
+	s.col.Query(id, result.QueryInfo{
+		Key: spec.Key, Node: spec.Node, Mode: cam.spec.Mode, CameraFPS: cam.spec.FPS, CameraPhase: cam.phase,
+		Constraint: spec.Constraint, Start: spec.Start,
+	})
+}
+
+// query returns the query of that id, or nil.
+func (s *Sim) query(id core.QueryID) *query {
+	if id < core.QueryID(len(s.queries)) {
+		return s.queries[id]
+	}
+	return nil
+}
