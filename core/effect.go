@@ -70,7 +70,7 @@ type (
 		Source      bool    // fed with the frame itself
 		Charged     bool    // not a frame's stage but a ChargeWork's call: at the node itself, fed from what it has
 		Bytes       float64 // of the parents' outputs, 0 for a source stage
-		Objects     float64 // that the parents found
+		Objects     float64 // that the parents found: the most of any, since branches look at the same objects
 		Timeout     Time    // after which the machine gives the attempt up
 	}
 	// Release gives a captured frame up.

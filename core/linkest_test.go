@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -21,51 +22,56 @@ type linkWorld struct {
 }
 
 type linkCall struct {
-	at, end    Time // called; arrived
-	sent, got  float64
-	work       Time
-	left       float64
-	told       bool
-	answeredAt Time
+	at, end   Time // called; arrived
+	sent, got float64
+	work      Time
+	left      float64
+	answered  Time
 }
 
 // run lets the link carry all calls until t and tells the meter of each answer, as a
 // heartbeat each second looks at it.
 func (w *linkWorld) run(t Time) {
-	const tick = 50 * Microsecond
+	const tick = 100 * Microsecond
+	slices.SortFunc(w.calls, func(a, b *linkCall) int { return cmp.Compare(a.at, b.at) })
 	beat := Second
+	var open []*linkCall
 	for now := Time(0); now < t; now += tick {
-		var active []*linkCall
-		for _, c := range w.calls {
-			if c.end == 0 && c.at+w.overhead <= now {
-				active = append(active, c)
-			}
+		for len(w.calls) > 0 && w.calls[0].at <= now {
+			open = append(open, w.calls[0])
+			w.calls = w.calls[1:]
 		}
-		for _, c := range active {
-			if c.left -= w.rate * tick.Seconds() / float64(len(active)); c.left <= 0 {
-				c.end = now + tick + w.delay
-				c.answeredAt = c.end + c.work + w.delay + FromSeconds(c.got/w.rate)
+		sharing := 0
+		for _, c := range open {
+			if c.end == 0 && c.at+w.overhead <= now {
+				sharing++
 			}
 		}
 		horizon := now
-		for _, c := range w.calls {
-			if c.end > 0 && !c.told && c.answeredAt <= now {
-				c.told = true
-				p := callParts{work: c.work, there: c.end - c.at, back: c.answeredAt - c.end - c.work}
-				if !w.back {
-					p.there, p.back = p.there+p.back, 0
+		for _, c := range open {
+			if c.end == 0 && c.at+w.overhead <= now {
+				if c.left -= w.rate * tick.Seconds() / float64(sharing); c.left <= 0 {
+					c.end = now + tick + w.delay
+					c.answered = c.end + c.work + w.delay + FromSeconds(c.got/w.rate)
 				}
-				w.meter.add(now, c.at, &p, c.sent, c.got)
 			}
-			if c.at <= now && !c.told {
-				horizon = min(horizon, c.at)
-			}
+			horizon = min(horizon, c.at)
 		}
+		open = slices.DeleteFunc(open, func(c *linkCall) bool { return c.end > 0 && c.answered <= now && w.answer(now, c) })
 		if now >= beat {
 			beat += Second
 			w.meter.fold(now, horizon)
 		}
 	}
+}
+
+func (w *linkWorld) answer(now Time, c *linkCall) bool {
+	p := callParts{work: c.work, there: c.end - c.at, back: c.answered - c.end - c.work}
+	if !w.back {
+		p.there, p.back = p.there+p.back, 0
+	}
+	w.meter.add(now, c.at, &p, c.sent, c.got)
+	return true
 }
 
 func (w *linkWorld) add(at Time, sent, got float64, work Time) {

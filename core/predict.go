@@ -16,6 +16,10 @@ type Prediction struct {
 	models [MaxStages]int
 }
 
+// TypicalObjects is the number of objects that is assumed of a picture of which
+// nothing is known.
+const TypicalObjects = 10
+
 // LinkUse is what an analysed frame sends from one node to another.
 type LinkUse struct {
 	From, To NodeID
@@ -96,7 +100,11 @@ func (p *Prediction) stage(by Predictor, v *View, q *QueryView, plan *Plan, i in
 	if at == q.Query.Node {
 		role = RoleHost
 	}
-	w, ok := by.Work(s.Service, plan.Stages[i].Model, Target{n.Class, role}, plan.Video.Resolution, c.Objects)
+	objects := c.Objects
+	if !c.Known {
+		objects = TypicalObjects
+	}
+	w, ok := by.Work(s.Service, plan.Stages[i].Model, Target{n.Class, role}, plan.Video.Resolution, objects)
 	if !ok {
 		return 0, false
 	}

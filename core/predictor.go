@@ -5,8 +5,7 @@ package core
 // Its methods are pure, safe to call from several goroutines and do not allocate.
 type Predictor interface {
 	// Work is the time that a service needs for one frame at a node, without
-	// queueing; ok is false when the service cannot run on such a node. objects
-	// below 0 stands for an unknown count, the profile's typical one.
+	// queueing; ok is false when the service cannot run on such a node.
 	Work(service string, model int, at Target, r Resolution, objects float64) (w Work, ok bool)
 	// Encode is the time that the host needs to make one frame of v.
 	Encode(at Target, v VideoConf) Time

@@ -158,8 +158,10 @@ func readMOT(r io.Reader, file string, info *SeqInfo) ([]motBox, error) {
 			return bad("frame " + f[0] + " is not a whole number of 1 and up")
 		case info.Frames > 0 && frame > info.Frames:
 			return bad("frame " + f[0] + " is beyond the sequence's " + strconv.FormatInt(info.Frames, 10))
-		case v[4] < 0 || v[5] < 0 || math.Abs(v[4]) > 1e6 || math.Abs(v[5]) > 1e6:
+		case v[4] < 0 || v[5] < 0:
 			return bad("a box must have a width and a height")
+		case slices.ContainsFunc(v[1:], func(x float64) bool { return math.Abs(x) > 1e9 }):
+			return bad("a number is out of range")
 		}
 		last = max(last, frame)
 		if v[6] != 0 {

@@ -61,9 +61,6 @@ func (m *manager) step(ev core.Event) {
 // Record implements core.Backend.
 func (m *manager) Record(r core.Record) {
 	m.chain.Add(r)
-	if q, ok := r.(*core.QueryRecord); ok {
-		m.s.onQuery(q)
-	}
 	m.s.col.Add(r)
 }
 

@@ -198,6 +198,7 @@ func (n *node) recover() error {
 		return nil
 	}
 	n.w.SetDown(n.s.k.Now(), false)
+	n.arm() // its services load their models
 	n.start()
 	if n.s.manager.node == n {
 		return n.s.manager.start()

@@ -25,7 +25,7 @@ type query struct {
 	encode core.Time      // time to encode a frame as video
 	fps    float64        // of the last plan; before any plan the lowest knob
 
-	cursor int64       // live: first camera frame that is not accounted for
+	cursor int64       // first camera frame that is not accounted for
 	idle   bool        // no capture is asked for
 	reason core.Reason // why
 
@@ -110,7 +110,9 @@ func (q *query) capture(s *Sim, c *core.Capture) {
 		q.encode = s.truth.Encode(core.Target{Class: q.cam.node.class.Name, Role: core.RoleHost}, v)
 	}
 	spec := &q.cam.spec.Camera
-	q.want = core.Selected(c.From, q.fps, spec.FPS)
+	// A restarted job may ask for frames that died with the one before it: those
+	// count as lost, and are not read again.
+	q.want = core.Selected(max(c.From, q.cursor), q.fps, spec.FPS)
 	at := now
 	if spec.Mode == core.ModeLive {
 		if first := q.cam.next(now); q.want < first {
@@ -175,25 +177,30 @@ func (q *query) release(s *Sim, frame int64) {
 	q.cam.drop(frame)
 }
 
-// onQuery learns from the manager's records that a query was accepted or has
-// ended.
-func (s *Sim) onQuery(r *core.QueryRecord) {
-	if q := s.query(r.Query); q != nil {
-		if r.State.Ended() && !q.ended {
+// onDurable learns from what has become durable that a query was accepted or has
+// ended: that is so even if the manager dies before it can tell.
+func (s *Sim) onDurable(changes []core.Change) {
+	for i := range changes {
+		c := &changes[i]
+		if c.Kind != core.ChangeQuery {
+			continue
+		}
+		q := s.query(c.Query.Query.ID)
+		if q == nil {
+			if index, ok := s.specOf[c.Query.Query.Key]; ok {
+				s.register(index, c.Query.Query.ID)
+			}
+			continue
+		}
+		if c.Query.State.Ended() && !q.ended {
 			if q.idle {
 				q.account(s)
 			}
 			q.ended = true
 			s.k.Cancel(q.timer)
-			s.col.Ended(q.id, r.At)
+			s.col.Ended(q.id, s.k.Now())
 		}
-		return
 	}
-	i, ok := s.specOf[r.Key]
-	if !ok || r.State.Ended() {
-		return
-	}
-	s.register(i, r.Query)
 }
 
 // register begins the books of query i of the scenario under its id.
@@ -203,9 +210,13 @@ func (s *Sim) register(i int, id core.QueryID) {
 	}
 	spec := &s.sc.Queries[i]
 	cam := s.cameraOf[spec.Camera]
+	first := int64(0)
+	if cam.spec.Mode == core.ModeLive {
+		first = cam.next(spec.Start)
+	}
 	q := &query{
 		index: i, id: id, spec: spec, cam: cam, fps: s.lowestFPS(), idle: true, reason: core.ReasonNoPlan,
-		cursor: cam.next(spec.Start), sites: make([]site, len(spec.Pipeline)),
+		cursor: first, sites: make([]site, len(spec.Pipeline)),
 		timer: s.k.NewTimer(key(kindCapture, i, 0), uint32(id)),
 	}
 	s.queries[id] = q

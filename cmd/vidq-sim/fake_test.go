@@ -12,13 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
 	"vidq/core"
 	"vidq/core/result"
 	"vidq/core/sched"
 	"vidq/scenarios"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -69,8 +69,10 @@ func small(name string) (*scenarios.Scenario, error) {
 	return &scenarios.Scenario{
 		Name: name, Title: "A test", Text: "name = \"" + name + "\"\n", Duration: 10 * core.Second, Seed: 5,
 		Scheduler: scenarios.Scheduler{Spec: sched.Spec{Name: "random"}},
-		Queries: []scenarios.Query{{ID: "headup", Key: name + "/headup",
-			Constraint: core.Constraint{Delay: 300 * core.Millisecond, Accuracy: .9}}},
+		Queries: []scenarios.Query{{
+			ID: "headup", Key: name + "/headup",
+			Constraint: core.Constraint{Delay: 300 * core.Millisecond, Accuracy: .9},
+		}},
 	}, nil
 }
 
@@ -83,9 +85,11 @@ func fakeRun(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, er
 	c := result.NewCollector(result.Meta{Scheduler: j.scheduler.String(), Seed: j.seed, Sink: j.sink, Frames: j.frames})
 	c.Query(1, result.QueryInfo{Key: s.Queries[0].Key, Node: "edge1", CameraFPS: 10, Constraint: s.Queries[0].Constraint})
 	c.Add(&core.QueryRecord{Query: 1, Key: s.Queries[0].Key})
-	c.Add(&core.PlanRecord{At: 1, Query: 1, Node: "edge1", Plan: core.Plan{Revision: 1, InFlight: 1, Buffer: -1,
+	c.Add(&core.PlanRecord{At: 1, Query: 1, Node: "edge1", Plan: core.Plan{
+		Revision: 1, InFlight: 1, Buffer: -1,
 		Video:  core.VideoConf{Resolution: core.Resolution{Width: 640, Height: 480}, FPS: 5, Encoder: "jpeg", Quality: 80},
-		Stages: []core.Assignment{{Node: "edge1"}, {Node: "cloud", Model: 1}}}})
+		Stages: []core.Assignment{{Node: "edge1"}, {Node: "cloud", Model: 1}},
+	}})
 	for k := int64(0); k < 10; k += 2 {
 		if j.progress != nil {
 			j.progress(core.Time(k) * core.Second)
@@ -106,8 +110,10 @@ func fakeRun(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, er
 
 func frameOf(k int64, latency core.Time) *core.FrameRecord {
 	at := result.FrameTime(k, 0, 10)
-	return &core.FrameRecord{At: at + latency, Node: "edge1", Query: 1, Frame: k / 2, CameraFrame: k, Captured: at, Revision: 1,
+	return &core.FrameRecord{
+		At: at + latency, Node: "edge1", Query: 1, Frame: k / 2, CameraFrame: k, Captured: at, Revision: 1,
 		Video: core.VideoConf{Resolution: core.Resolution{Width: 640, Height: 480}, FPS: 5, Encoder: "jpeg", Quality: 80},
 		Gap:   2, Latency: latency, RoundTrip: latency, Breakdown: [core.NumParts]core.Time{core.PartCompute: latency},
-		Objects: 3, Area: .01, Attempts: 2, ContentFrame: k + 100, Fresh: .95, Decay: .1}
+		Objects: 3, Area: .01, Attempts: 2, ContentFrame: k + 100, Fresh: .95, Decay: .1,
+	}
 }

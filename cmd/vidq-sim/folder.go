@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync/atomic"
 
 	"vidq/core/result"
 )
@@ -51,8 +52,8 @@ type manifestItem struct {
 // there when it is whole.
 type folder struct {
 	dir  string
-	temp string // "" when there is none
-	jobs int
+	temp string        // "" when there is none
+	made []atomic.Bool // whether job i has tables
 }
 
 // check refuses a place that holds anything but an earlier run folder.
@@ -89,14 +90,14 @@ func (f *folder) open(jobs int) error {
 	if err != nil {
 		return inputErrorf("--out %s: %w", f.dir, bare(err))
 	}
-	f.temp, f.jobs = temp, jobs
+	f.temp, f.made = temp, make([]atomic.Bool, jobs)
 	return nil
 }
 
 // discard removes a folder that has not been finished.
 func (f *folder) discard() {
 	if f.temp != "" {
-		os.RemoveAll(f.temp) // a left-over is harmless
+		_ = os.RemoveAll(f.temp) // a left-over is harmless
 		f.temp = ""
 	}
 }
@@ -108,6 +109,7 @@ func (f *folder) part(name string, i int) string {
 
 // files opens the tables of job i.
 func (f *folder) files(i int, j job) (*runFiles, error) {
+	f.made[i].Store(true)
 	return newRunFiles(j.scheduler.String(), j.seed, func(name string) (io.WriteCloser, error) {
 		return os.Create(f.part(name, i))
 	})
@@ -135,20 +137,16 @@ func (f *folder) join(name, header string) error {
 		if _, err := io.WriteString(w, header+"\n"); err != nil {
 			return err
 		}
-		for i := range f.jobs {
-			part, err := os.Open(f.part(name, i))
-			if errors.Is(err, fs.ErrNotExist) {
-				continue // interrupted before its turn
+		for i := range f.made {
+			if !f.made[i].Load() { // interrupted before its turn
+				continue
 			}
+			part, err := os.Open(f.part(name, i))
 			if err != nil {
 				return err
 			}
 			_, err = io.Copy(w, part)
-			part.Close() // it was only read
-			if err != nil {
-				return err
-			}
-			if err := os.Remove(f.part(name, i)); err != nil {
+			if err := errors.Join(err, part.Close(), os.Remove(f.part(name, i))); err != nil {
 				return err
 			}
 		}
@@ -180,7 +178,7 @@ func (f *folder) describe(e *experiment, doc *result.Document) error {
 		m.Schedulers = append(m.Schedulers, s.String())
 	}
 	for _, j := range e.jobs {
-		if !slices.Contains(m.Seeds, j.seed) {
+		if n := len(m.Seeds); n == 0 || m.Seeds[n-1] != j.seed {
 			m.Seeds = append(m.Seeds, j.seed)
 		}
 	}
@@ -208,7 +206,7 @@ func itemOf(dir, name string) (manifestItem, error) {
 	if err != nil {
 		return manifestItem{}, err
 	}
-	defer r.Close() // it is only read
+	defer func() { _ = r.Close() }() // it is only read
 	h := sha256.New()
 	n, err := io.Copy(h, r)
 	return manifestItem{Name: name, Bytes: n, SHA256: hex.EncodeToString(h.Sum(nil))}, err

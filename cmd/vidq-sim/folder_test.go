@@ -13,18 +13,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
 	"vidq/core"
 	"vidq/core/result"
 	"vidq/scenarios"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func readTable(t *testing.T, path string) (head []string, rows []map[string]string) {
 	f, err := os.Open(path)
 	require.NoError(t, err)
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	all, err := csv.NewReader(f).ReadAll()
 	require.NoError(t, err, "every row has every column")
 	for _, r := range all[1:] {
@@ -74,11 +74,13 @@ func TestRunFolder(t *testing.T) {
 	head, frames := readTable(t, filepath.Join(dir, "frames.csv"))
 	assert.Equal(t, frameColumns, strings.Join(head, ","))
 	require.Len(t, frames, 20)
-	assert.Equal(t, map[string]string{"scheduler": "random", "seed": "5", "query": "face/headup", "frame": "0", "camera_frame": "0",
+	assert.Equal(t, map[string]string{
+		"scheduler": "random", "seed": "5", "query": "face/headup", "frame": "0", "camera_frame": "0",
 		"content_frame": "100", "captured_s": "0", "at_s": "0.11", "outcome": "done", "reason": "", "revision": "1", "fps": "5",
 		"resolution": "480p", "encoder": "jpeg", "quality": "80", "gap": "2", "latency_s": "0.11", "round_trip_s": "0.11",
 		"queue_camera_s": "0", "encode_s": "0", "transfer_s": "0", "queue_service_s": "0", "compute_s": "0.11", "return_s": "0",
-		"objects": "3", "area": "0.01", "attempts": "2", "fresh": "0.95", "accuracy": frames[0]["accuracy"]}, frames[0])
+		"objects": "3", "area": "0.01", "attempts": "2", "fresh": "0.95", "accuracy": frames[0]["accuracy"],
+	}, frames[0])
 	assert.NotEmpty(t, frames[0]["accuracy"])
 	assert.Equal(t, "static[plan=all-edge]", frames[19]["scheduler"])
 	drops := 0

@@ -10,10 +10,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"vidq/core"
 	"vidq/kb"
+
+	"github.com/spf13/cobra"
 )
 
 // formMOT is the form of a MOTChallenge gt.txt; the other forms are network logs'.
@@ -33,7 +33,7 @@ func (a *app) importCommand() *cobra.Command {
 	o := &importOptions{}
 	var known strings.Builder
 	for _, f := range forms() {
-		fmt.Fprintf(&known, "\n  %-12s %s", f[0], f[1])
+		fmt.Fprintf(&known, "\n  %-14s %s", f[0], f[1])
 	}
 	c := &cobra.Command{
 		Use:   "import FILE",
@@ -57,8 +57,8 @@ beside it or the folder above), or a log of a network's throughput. The forms:
 	f.SortFlags = false
 	f.StringVar(&o.out, "out", "-", "write to `FILE`; - is stdout")
 	f.StringVar(&o.form, "form", "", "the file's `FORM` (default: told by its first line)")
-	f.Float64Var(&o.frameRate, "frame-rate", 0, "of a gt.txt without seqinfo.ini, frames per `SECOND`")
-	f.StringVar(&o.size, "size", "", "of the frames of a gt.txt without seqinfo.ini, `WIDTHxHEIGHT` in pixels")
+	f.Float64Var(&o.frameRate, "frame-rate", 0, "frames per second of a gt.txt without seqinfo.ini, `RATE`")
+	f.StringVar(&o.size, "size", "", "pixels of the frames of a gt.txt without seqinfo.ini, `WIDTHxHEIGHT`")
 	f.StringVar(&o.class, "class", "", "content `CLASS` that a gt.txt shows (default: the knowledge base's)")
 	return c
 }
@@ -112,7 +112,7 @@ func importNetwork(w io.Writer, path, form string) error {
 	if err != nil {
 		return inputErrorf("%s: %w", path, bare(err))
 	}
-	defer f.Close() // it is only read
+	defer func() { _ = f.Close() }() // it is only read
 	return kb.ImportNetwork(w, f, path, form)
 }
 
@@ -123,7 +123,7 @@ func isMOT(path string) (bool, error) {
 	if err != nil {
 		return false, inputErrorf("%s: %w", path, bare(err))
 	}
-	defer f.Close() // it is only read
+	defer func() { _ = f.Close() }() // it is only read
 	head := make([]byte, 1024)
 	n, err := io.ReadFull(f, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {

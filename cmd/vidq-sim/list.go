@@ -3,17 +3,15 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
-
-	"github.com/spf13/cobra"
 
 	"vidq/core/sched"
 	"vidq/kb"
 	"vidq/scenarios"
+
+	"github.com/spf13/cobra"
 )
 
 // listKinds are the arguments of list, in the order of its output.
@@ -47,15 +45,15 @@ func (a *app) listCommand() *cobra.Command {
 }
 
 func (a *app) list(kinds []string) (string, error) {
-	var b bytes.Buffer
+	var b strings.Builder
 	for i, kind := range kinds {
 		if i > 0 {
-			b.WriteByte('\n')
+			b.WriteString("\n")
 		}
 		if len(kinds) > 1 {
 			b.WriteString(strings.ToUpper(kind) + "\n")
 		}
-		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		t := &strings.Builder{}
 		var err error
 		switch kind {
 		case "scenarios":
@@ -68,12 +66,16 @@ func (a *app) list(kinds []string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		t.Flush() // into memory
+		b.WriteString(align(t.String(), 0))
 	}
-	return b.String(), nil
+	var trimmed strings.Builder
+	for line := range strings.Lines(b.String()) {
+		trimmed.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	return trimmed.String(), nil
 }
 
-func (a *app) listScenarios(w io.Writer) error {
+func (a *app) listScenarios(w *strings.Builder) error {
 	for _, name := range scenarios.Names() {
 		s, err := a.load(name, nil)
 		if err != nil {
@@ -84,7 +86,7 @@ func (a *app) listScenarios(w io.Writer) error {
 	return nil
 }
 
-func listSchedulers(w io.Writer) {
+func listSchedulers(w *strings.Builder) {
 	for _, name := range sched.Names() {
 		info := sched.Describe(name)
 		doc := info.Doc
@@ -130,7 +132,7 @@ func paramDoc(p sched.Param) string {
 }
 
 // listKB lists one kind of what the embedded sets of the knowledge base hold.
-func listKB(w io.Writer, kind string) error {
+func listKB(w *strings.Builder, kind string) error {
 	for _, name := range kb.Sets() {
 		s, err := kb.Open(name, kb.Options{})
 		if err != nil {

@@ -57,9 +57,14 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintf(a.stderr, "vidq-sim: %v\n", err) // nothing is left to do if that fails
+	a.tell("vidq-sim: %v\n", err)
 	if isInput(err) {
 		return exitInput
 	}
 	return exitFailed
+}
+
+// tell writes to people on stderr; when that fails there is nobody to tell.
+func (a *app) tell(format string, args ...any) {
+	_, _ = fmt.Fprintf(a.stderr, format, args...)
 }

@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
 	"vidq/core/result"
 	"vidq/scenarios"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestHelp(t *testing.T) {
@@ -148,7 +148,7 @@ func TestJSONOnStdoutIsAllThatIsThere(t *testing.T) {
 	assert.Len(t, d.Summary, 2)
 	assert.Equal(t, 2, d.Summary[1].VersusFirst.SLO.Joint.N)
 	assert.Equal(t, "v1.2.3", d.Vidq)
-	assert.Contains(t, r.err.String(), "4 runs in ")
+	assert.Contains(t, r.err.String(), "runs: 4, took ")
 	require.Equal(t, exitDone, r.do("run", "a", "b", "--json", "-", "--quiet"))
 	assert.Empty(t, r.err.String())
 	dec := json.NewDecoder(&r.out)
@@ -189,4 +189,47 @@ func TestTwoScenariosPrintTwoTables(t *testing.T) {
 	r := newRig()
 	require.Equal(t, exitDone, r.do("a", "b", "--quiet"))
 	assert.Equal(t, 2, strings.Count(r.out.String(), "headup asks"))
+}
+
+func TestProgressGoesToATerminalOnly(t *testing.T) {
+	r := newRig()
+	require.Equal(t, exitDone, r.do("a", "--seeds", "3"))
+	plain := r.out.String()
+	assert.NotContains(t, r.err.String(), "%")
+	r.terminal = true
+	require.Equal(t, exitDone, r.do("a", "--seeds", "3"))
+	assert.Contains(t, r.err.String(), "%")
+	assert.Equal(t, plain, r.out.String())
+	require.Equal(t, exitDone, r.do("a", "--seeds", "3", "--quiet"))
+	assert.Empty(t, r.err.String())
+}
+
+func TestImport(t *testing.T) {
+	r := newRig()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+		return path
+	}
+	write("seqinfo.ini", "[Sequence]\nframeRate=10\nseqLength=3\nimWidth=100\nimHeight=100\n")
+	gt := write("gt.txt", "1,1,10,10,20,20,1,1,1\n1,2,0,0,5,5,0,1,1\n3,1,20,10,20,20,1,1,1\n")
+	log := write("bus.log", "0 1.5\n1 2.5\n2 2\n")
+
+	require.Equal(t, exitDone, r.do("import", gt), r.err.String())
+	assert.NotEmpty(t, r.out.String())
+	assert.Contains(t, r.out.String(), ",", "a CSV")
+	content := r.out.String()
+	require.Equal(t, exitDone, r.do("import", gt, "--out", dir+"/pets.csv"), r.err.String())
+	assert.Empty(t, r.out.String())
+	written, err := os.ReadFile(dir + "/pets.csv")
+	require.NoError(t, err)
+	assert.Equal(t, content, string(written))
+
+	require.Equal(t, exitDone, r.do("import", log), r.err.String())
+	assert.Contains(t, r.out.String(), "t_s,rate_bps")
+	require.Equal(t, exitDone, r.do("import", log, "--form", "pairs"), r.err.String())
+	assert.Equal(t, exitInput, r.do("import", write("bad.log", "0 1.5\n1 x\n"), "--out", dir+"/bad.csv"))
+	assert.Contains(t, r.err.String(), "bad.log:2")
+	assert.NoFileExists(t, dir+"/bad.csv")
 }

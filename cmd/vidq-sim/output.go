@@ -66,7 +66,7 @@ func (o *output) commit() error {
 	}
 	if err != nil {
 		if o.path != "" {
-			os.Remove(f.Name()) // the first error is the one to tell
+			_ = os.Remove(f.Name()) // the first error is the one to tell
 		}
 		return fmt.Errorf("%s: %w", o.flag, err)
 	}
@@ -78,9 +78,9 @@ func (o *output) discard() {
 	if o.temp == nil {
 		return
 	}
-	o.temp.Close() // it is thrown away
+	_ = o.temp.Close() // it is thrown away
 	if o.path != "" {
-		os.Remove(o.temp.Name()) // a left-over is harmless
+		_ = os.Remove(o.temp.Name()) // a left-over is harmless
 	}
 	o.temp = nil
 }

@@ -3,9 +3,9 @@ package main
 import (
 	"sync"
 
-	"github.com/schollz/progressbar/v3"
-
 	"vidq/core"
+
+	"github.com/schollz/progressbar/v3"
 )
 
 // bar shows on a terminal how much of the simulated time has been played, over all

@@ -59,7 +59,7 @@ func (a *app) runCommand(use string) *cobra.Command {
 	f.IntVar(&o.seeds, "seeds", 1, "number of replications `N`: mean and 95% confidence interval")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of the first replication `S`, the next ones count up (default: the scenario's)")
 	f.StringArrayVar(&o.set, "set", nil, "override a scenario key, `KEY=VALUE` (repeatable)")
-	f.DurationVar(&o.until, "until", 0, "end the runs at this simulated `TIME` (default: the scenario's duration)")
+	f.DurationVar(&o.until, "until", 0, "end the runs at this simulated `TIME` if it is before the scenario's end")
 	f.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "runs at a time `N`; the results do not depend on it (default: the number of cores)")
 	f.Lookup("workers").DefValue = "0" // help is the same on every machine
 	f.StringVar(&o.json, "json", "", "write the result document to `FILE`; - is stdout, which then holds nothing else")

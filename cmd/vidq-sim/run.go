@@ -175,8 +175,10 @@ func (a *app) runExperiment(ctx context.Context, o *runOptions, e *experiment) (
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.scenario.Name, err)
 	}
-	doc := &result.Document{Vidq: a.version, Scenario: e.scenario.Name, Runs: runs,
-		Interrupted: len(runs) < len(e.jobs), Summary: result.Summarize(runs)}
+	doc := &result.Document{
+		Vidq: a.version, Scenario: e.scenario.Name, Runs: runs,
+		Interrupted: len(runs) < len(e.jobs), Summary: result.Summarize(runs),
+	}
 	for _, r := range runs {
 		doc.Interrupted = doc.Interrupted || r.Interrupted
 	}
@@ -192,7 +194,7 @@ func (a *app) runExperiment(ctx context.Context, o *runOptions, e *experiment) (
 		}
 	}
 	if !o.quiet {
-		fmt.Fprintf(a.stderr, "%d runs in %.1f s, %.3g events/s\n", len(runs), doc.Wall.ElapsedS, doc.Wall.EventsPerS)
+		a.tell("runs: %d, took %.1f s, %.3g events/s\n", len(runs), doc.Wall.ElapsedS, doc.Wall.EventsPerS)
 	}
 	return doc, nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"math"
@@ -47,9 +46,7 @@ for which there is a result that does, which ranks schedulers.
 // each scheduler, and what the columns mean. It depends on nothing but the document
 // and the scenario.
 func writeTable(w io.Writer, e *experiment, doc *result.Document) error {
-	var b bytes.Buffer
-	b.WriteString(headline(e.scenario, doc, e.version) + "\n\n")
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	var b, rows strings.Builder
 	width := len("scheduler")
 	for _, s := range doc.Summary {
 		width = max(width, utf8.RuneCountInString(s.Scheduler))
@@ -58,16 +55,19 @@ func writeTable(w io.Writer, e *experiment, doc *result.Document) error {
 	for _, c := range columns {
 		heads = append(heads, c.head)
 	}
-	fmt.Fprintln(t, strings.Join(heads, "\t")+"\t")
+	rows.WriteString(strings.Join(heads, "\t") + "\t\n")
 	for i := range doc.Summary {
 		s := &doc.Summary[i]
 		cells := []string{pad(s.Scheduler, width), count(s.Frames.Done) + "/" + count(s.Frames.Due)}
 		for _, c := range columns {
 			cells = append(cells, c.cell(c.of(&s.Figures)))
 		}
-		fmt.Fprintln(t, strings.Join(cells, "\t")+"\t")
+		rows.WriteString(strings.Join(cells, "\t") + "\t\n")
 	}
-	t.Flush() // into memory
+	b.WriteString(headline(e.scenario, doc, e.version) + "\n\n")
+	for line := range strings.Lines(align(rows.String(), tabwriter.AlignRight)) {
+		b.WriteString(strings.TrimPrefix(line, "  ")) // the padding of the first column
+	}
 	b.WriteString("\n" + legend)
 	if several(doc) {
 		b.WriteString("Means over the seeds; ± is the 95% confidence interval.\n")
@@ -75,10 +75,19 @@ func writeTable(w io.Writer, e *experiment, doc *result.Document) error {
 	if doc.Interrupted {
 		b.WriteString("INTERRUPTED: these are the figures until then.\n")
 	}
-	if _, err := w.Write(b.Bytes()); err != nil {
+	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("stdout: %w", err)
 	}
 	return nil
+}
+
+// align sets text whose cells end in tabs into columns.
+func align(text string, flags uint) string {
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', flags)
+	_, _ = io.WriteString(t, text) // into memory
+	_ = t.Flush()
+	return b.String()
 }
 
 func pad(s string, width int) string {

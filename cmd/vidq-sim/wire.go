@@ -8,14 +8,14 @@ import (
 	"runtime/debug"
 	"time"
 
-	"golang.org/x/term"
-
 	"vidq/core"
 	"vidq/core/result"
 	"vidq/core/sched"
 	"vidq/kb"
 	"vidq/scenarios"
 	"vidq/sim"
+
+	"golang.org/x/term"
 )
 
 // app is the command with everything that it reaches outside of itself.
@@ -54,9 +54,11 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
 // simulate runs a job in the simulator.
 func simulate(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, error) {
 	start := time.Now()
-	return sim.Run(ctx, s, sim.Options{Scheduler: j.scheduler, Seed: j.seed, Until: j.until,
+	return sim.Run(ctx, s, sim.Options{
+		Scheduler: j.scheduler, Seed: j.seed, Until: j.until,
 		Sink: j.sink, Frames: j.frames, Progress: j.progress,
-		Clock: func() core.Time { return core.Time(time.Since(start)) }})
+		Clock: func() core.Time { return core.Time(time.Since(start)) },
+	})
 }
 
 // isInput tells the user's mistakes from failures.

@@ -5,10 +5,10 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"vidq/core"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"vidq/core"
 )
 
 func TestGeometricIsTheSum(t *testing.T) {

@@ -109,8 +109,10 @@ func (c *Collector) Missed(q core.QueryID, reason core.Reason, from, to int64, f
 	}
 	for k := core.Selected(from, fps, s.info.CameraFPS); k < to; k = core.Selected(k+1, fps, s.info.CameraFPS) {
 		at := s.clock.at(k)
-		c.meta.Frames.Frame(&core.FrameRecord{At: at, Node: s.info.Node, Query: q, Frame: -1, CameraFrame: k,
-			Captured: at, Gap: 1, Outcome: core.OutcomeDropped, Reason: reason, ContentFrame: -1, Fresh: nan}, nan)
+		c.meta.Frames.Frame(&core.FrameRecord{
+			At: at, Node: s.info.Node, Query: q, Frame: -1, CameraFrame: k,
+			Captured: at, Gap: 1, Outcome: core.OutcomeDropped, Reason: reason, ContentFrame: -1, Fresh: nan,
+		}, nan)
 	}
 }
 

@@ -4,10 +4,10 @@ import (
 	"math"
 	"testing"
 
+	"vidq/core"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"vidq/core"
 )
 
 const ms = core.Millisecond
@@ -21,8 +21,10 @@ func live(c core.Constraint) QueryInfo {
 // doneAt is a result of camera frame k of live, after latency.
 func doneAt(k int64, latency core.Time, fresh, decay float64) *core.FrameRecord {
 	at := FrameTime(k, 0, 10)
-	return &core.FrameRecord{At: at + latency, Query: 1, CameraFrame: k, Captured: at, Gap: 1, Latency: latency,
-		RoundTrip: latency, Fresh: fresh, Decay: decay}
+	return &core.FrameRecord{
+		At: at + latency, Query: 1, CameraFrame: k, Captured: at, Gap: 1, Latency: latency,
+		RoundTrip: latency, Fresh: fresh, Decay: decay,
+	}
 }
 
 func lost(k int64, o core.Outcome, why core.Reason) *core.FrameRecord {
@@ -151,8 +153,10 @@ func TestFileMode(t *testing.T) {
 	c := collect(Meta{Warmup: core.Second, Frames: sink}, info)
 	add := func(k, gap int64, at, trip core.Time, fresh, decay float64) {
 		c.Captured(1, at, k+1)
-		c.Add(&core.FrameRecord{At: at + trip, Query: 1, CameraFrame: k, Captured: at, Gap: gap, Latency: trip,
-			RoundTrip: trip, Fresh: fresh, Decay: decay})
+		c.Add(&core.FrameRecord{
+			At: at + trip, Query: 1, CameraFrame: k, Captured: at, Gap: gap, Latency: trip,
+			RoundTrip: trip, Fresh: fresh, Decay: decay,
+		})
 	}
 	add(0, 1, 0, 500*ms, 1, 0)
 	add(4, 4, 900*ms, 200*ms, 1, 0)           // warm-up; frames 5.. are read after it

@@ -174,6 +174,8 @@ func DistOf(h *Histogram) Dist[float64] {
 	if h.Count() == 0 {
 		return Dist[float64]{}
 	}
-	return Dist[float64]{h.Mean(), h.Quantile(.5).Seconds(), h.Quantile(.95).Seconds(),
-		h.Quantile(.99).Seconds(), h.Max().Seconds()}
+	return Dist[float64]{
+		h.Mean(), h.Quantile(.5).Seconds(), h.Quantile(.95).Seconds(),
+		h.Quantile(.99).Seconds(), h.Max().Seconds(),
+	}
 }

@@ -70,8 +70,10 @@ func (b *Breakdown[T]) all() []*T {
 func (s *SLO[T]) all() []*T { return []*T{&s.Delay, &s.Latency, &s.Accuracy, &s.Joint} }
 
 func (k *KnobChanges[T]) all() []*T {
-	return []*T{&k.FPS, &k.Resolution, &k.Encoder, &k.Quality, &k.Placement, &k.Model,
-		&k.InFlight, &k.Buffer, &k.Pace, &k.Refused}
+	return []*T{
+		&k.FPS, &k.Resolution, &k.Encoder, &k.Quality, &k.Placement, &k.Model,
+		&k.InFlight, &k.Buffer, &k.Pace, &k.Refused,
+	}
 }
 
 func values(p []**float64) []*float64 {

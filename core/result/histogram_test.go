@@ -6,10 +6,10 @@ import (
 	"slices"
 	"testing"
 
+	"vidq/core"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"vidq/core"
 )
 
 // nearestRank is the definition that Histogram approximates.

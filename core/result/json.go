@@ -3,6 +3,7 @@ package result
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -58,7 +59,7 @@ func (r *Reasons) UnmarshalJSON(b []byte) error {
 		}
 	}
 	if known != len(m) {
-		return fmt.Errorf("drop_reasons holds a reason that this version does not know")
+		return errors.New("drop_reasons holds a reason that this version does not know")
 	}
 	return nil
 }

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"vidq/core"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"vidq/core"
 )
 
 func sampleDocument() *Document {
@@ -27,8 +27,10 @@ func sampleDocument() *Document {
 	c.Add(&core.LinkRecord{At: 2, Link: core.LinkSample{From: "edge1", To: "cloud", Bytes: 4, Utilization: .1}})
 	c.Add(&core.RoundRecord{Invalid: 2})
 	r := c.End(core.Second)
-	return &Document{Vidq: "devel", Scenario: "a<b", Runs: []*Run{r}, Summary: Summarize([]*Run{r}),
-		Wall: &Wall{DecisionS: map[string]Dist[float64]{"b": {}, "a": {}}}}
+	return &Document{
+		Vidq: "devel", Scenario: "a<b", Runs: []*Run{r}, Summary: Summarize([]*Run{r}),
+		Wall: &Wall{DecisionS: map[string]Dist[float64]{"b": {}, "a": {}}},
+	}
 }
 
 func TestEncode(t *testing.T) {
@@ -91,8 +93,10 @@ func TestPlanAndKnobChanges(t *testing.T) {
 	})
 	r := c.End(core.Second)
 	assert.EqualValues(t, 5, r.PlanChanges)
-	assert.Equal(t, KnobChanges[int64]{FPS: 1, Resolution: 1, Encoder: 1, Quality: 1, Placement: 1, Model: 1,
-		InFlight: 1, Buffer: 1, Pace: 1, Refused: 2}, r.KnobChanges)
+	assert.Equal(t, KnobChanges[int64]{
+		FPS: 1, Resolution: 1, Encoder: 1, Quality: 1, Placement: 1, Model: 1,
+		InFlight: 1, Buffer: 1, Pace: 1, Refused: 2,
+	}, r.KnobChanges)
 	assert.Equal(t, r.KnobChanges, r.Queries[0].KnobChanges)
 }
 

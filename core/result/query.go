@@ -178,8 +178,10 @@ func (q *query) result(r *core.FrameRecord, counted bool, sink FrameSink) {
 		}
 	}
 	f := &q.force
-	*f = force{set: true, counted: counted, frame: r.CameraFrame, first: first, captured: r.Captured, at: r.At,
-		fresh: r.Fresh, decay: min(max(r.Decay, 0), 1e9), latency: max(r.Latency, 0), delay: delay}
+	*f = force{
+		set: true, counted: counted, frame: r.CameraFrame, first: first, captured: r.Captured, at: r.At,
+		fresh: r.Fresh, decay: min(max(r.Decay, 0), 1e9), latency: max(r.Latency, 0), delay: delay,
+	}
 	if c := &q.info.Constraint; q.want != 0 {
 		if c.Delay > 0 && delay <= c.Delay {
 			f.met |= meetsDelay

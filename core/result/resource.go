@@ -66,8 +66,10 @@ func (s *nodes) get(id core.NodeID) *node {
 func (s *nodes) runs() []NodeRun {
 	out := make([]NodeRun, 0, len(s.list))
 	for _, n := range s.list {
-		out = append(out, NodeRun{ID: n.id, Utilization: mean(n.busy, n.n), CPUUtilization: mean(n.cpu, n.n),
-			GPUUtilization: mean(n.gpu, n.n), EnergyJ: n.energy.total, QueueMax: n.queue, ResultsLost: int64(n.drops.total)})
+		out = append(out, NodeRun{
+			ID: n.id, Utilization: mean(n.busy, n.n), CPUUtilization: mean(n.cpu, n.n),
+			GPUUtilization: mean(n.gpu, n.n), EnergyJ: n.energy.total, QueueMax: n.queue, ResultsLost: int64(n.drops.total),
+		})
 	}
 	slices.SortFunc(out, func(a, b NodeRun) int { return cmp.Compare(a.ID, b.ID) })
 	return out

@@ -11,8 +11,10 @@ import (
 // driver adds Events, TraceSHA256, Interrupted and Wall. The collector is of no
 // further use.
 func (c *Collector) End(now core.Time) *Run {
-	r := &Run{Scheduler: c.meta.Scheduler, Seed: c.meta.Seed, DurationS: now.Seconds(), WarmupS: c.meta.Warmup.Seconds(),
-		Queries: []QueryRun{}, Nodes: c.nodes.runs(), Links: c.links.runs(), SchedulerOverhead: c.rounds}
+	r := &Run{
+		Scheduler: c.meta.Scheduler, Seed: c.meta.Seed, DurationS: now.Seconds(), WarmupS: c.meta.Warmup.Seconds(),
+		Queries: []QueryRun{}, Nodes: c.nodes.runs(), Links: c.links.runs(), SchedulerOverhead: c.rounds,
+	}
 	var all tally
 	var wants wants
 	all.switchS = c.switchS
@@ -23,7 +25,7 @@ func (c *Collector) End(now core.Time) *Run {
 		q.finish(now, c.meta.Frames)
 		w := wantsOf(q)
 		qr := QueryRun{ID: core.QueryID(id), Key: q.info.Key, Node: q.info.Node, Constraint: constraintOf(q.info.Constraint)}
-		q.tally.outcome(&qr.Outcome, w)
+		q.outcome(&qr.Outcome, w)
 		qr.PlanChanges, qr.KnobChanges = q.plans.changes, q.plans.knobs
 		r.Queries = append(r.Queries, qr)
 
@@ -89,8 +91,10 @@ func (t *tally) merge(o *tally) {
 }
 
 func (t *tally) outcome(o *Outcome, w wants) {
-	o.Frames = Frames{Captured: t.captured, Due: t.done + t.dropped + t.failed + t.inFlight,
-		Done: t.done, Dropped: t.dropped, Failed: t.failed, InFlight: t.inFlight}
+	o.Frames = Frames{
+		Captured: t.captured, Due: t.done + t.dropped + t.failed + t.inFlight,
+		Done: t.done, Dropped: t.dropped, Failed: t.failed, InFlight: t.inFlight,
+	}
 	o.DropReasons = t.reasons
 	o.LatencyS, o.DelayS = dist(&t.latency), dist(&t.delay)
 	for i, p := range o.BreakdownS.all() {
@@ -177,8 +181,10 @@ func (r *Run) Check() error {
 			errs = append(errs, fmt.Errorf("query %s: %w", q.Key, err))
 		}
 		f := &q.Frames
-		sum = Frames{sum.Captured + f.Captured, sum.Due + f.Due, sum.Done + f.Done,
-			sum.Dropped + f.Dropped, sum.Failed + f.Failed, sum.InFlight + f.InFlight}
+		sum = Frames{
+			sum.Captured + f.Captured, sum.Due + f.Due, sum.Done + f.Done,
+			sum.Dropped + f.Dropped, sum.Failed + f.Failed, sum.InFlight + f.InFlight,
+		}
 	}
 	if err := r.Frames.check(); err != nil {
 		errs = append(errs, err)

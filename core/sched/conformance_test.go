@@ -49,7 +49,7 @@ func withTruth(s sched.Spec, v *core.View) *core.View {
 	return v
 }
 
-const randomViews = 250
+const randomViews = 200
 
 // Every registered scheduler, with its defaults: decisions that can be carried
 // out on whatever view, and neither the view changed nor anything of it kept.

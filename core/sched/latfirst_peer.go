@@ -169,10 +169,10 @@ func (s *latfirstPeer) predict(v *core.View, q *core.QueryView) {
 		for i, st := range q.Query.Pipeline {
 			near, far := math.NaN(), math.NaN()
 			if usable(v, q.Query.Node, host, st.Service, peerModel) {
-				near = seconds(v.Predictor.Work(st.Service, peerModel, target(host, q.Query.Node), r, objects(q)))
+				near = seconds(v.Predictor.Work(st.Service, peerModel, target(host, q.Query.Node), r, q.Runtime.ObjN))
 			}
 			if cloud := s.sites[i]; cloud != nil {
-				far = seconds(v.Predictor.Work(st.Service, peerModel, target(cloud, q.Query.Node), r, objects(q)))
+				far = seconds(v.Predictor.Work(st.Service, peerModel, target(cloud, q.Query.Node), r, q.Runtime.ObjN))
 			}
 			for split := range sums {
 				if i <= split {
@@ -183,14 +183,6 @@ func (s *latfirstPeer) predict(v *core.View, q *core.QueryView) {
 			}
 		}
 	}
-}
-
-// objects is the number of objects in view, -1 when it is not known.
-func objects(q *core.QueryView) float64 {
-	if q.Runtime.ObjKnown {
-		return q.Runtime.ObjN
-	}
-	return -1
 }
 
 // seconds is a predicted mean, NaN for what cannot run.

@@ -102,7 +102,7 @@ func changed(a, b *core.Content) bool {
 func (t *table) lookUp(v *core.View, q *core.QueryView, s *latfirstFixed, host *core.NodeView, c core.Content) {
 	t.allocate(len(q.Query.Pipeline), len(v.Knobs.Resolutions), len(v.Knobs.FPS))
 	t.content, t.host = c, target(host, q.Query.Node)
-	n := objects(q)
+	n := q.Runtime.ObjN
 	video := core.VideoConf{}
 	video.Encoder, video.Quality, _ = encoder(&v.Knobs, "")
 	for f, fps := range v.Knobs.FPS {

@@ -111,7 +111,7 @@ func (d *Device) Next() core.Time { return d.next }
 // A caller that is late gets the same answers as one in time, as long as it pops
 // before it does anything else.
 func (d *Device) Pop(now core.Time) (id uint64, at core.Time, ok bool) {
-	if d.next > now {
+	if d.next > now || d.next == core.Never {
 		return 0, 0, false
 	}
 	at = d.next
