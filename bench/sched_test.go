@@ -158,6 +158,7 @@ func (c *counter) Work(service string, model int, at core.Target, r core.Resolut
 	c.calls++
 	return c.Predictor.Work(service, model, at, r, objects)
 }
+
 func (c *counter) Needs(service string, model int, at core.Target) core.Needs {
 	c.calls++
 	return c.Predictor.Needs(service, model, at)

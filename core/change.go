@@ -36,11 +36,12 @@ type SavedNode struct {
 	Seq         uint64
 }
 
-// SavedResult is a stored result.
+// SavedResult is what is stored of a batch of a node's results. Results is part
+// of a message, and immutable like it.
 type SavedResult struct {
 	Node        NodeID
 	Incarnation Incarnation
-	Result      Result
+	Results     []Result // ascending by Seq
 }
 
 // Snapshot is what a store gives back: the state from which a query manager is

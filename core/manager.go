@@ -86,10 +86,11 @@ type managedQuery struct {
 	resendAt Time   // Never = nothing to resend
 	tries    int
 
-	window  Window
-	seen    []Observation // since the last round, oldest first; slots keep their Calls memory
-	used    int           // of seen
-	savedAt Time          // when next was last saved
+	window    Window
+	seen      []Observation // since the last round, oldest first; slots keep their Calls memory
+	used      int           // of seen
+	savedAt   Time          // when next was last saved for its own sake
+	savedNext int64         // as it was then
 }
 
 // managedNode is a node as the manager keeps it.

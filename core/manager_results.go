@@ -31,20 +31,20 @@ func (m *QueryManager) syncResults(now Time, msg *SyncResults, fx *Effects) {
 	}
 }
 
-// resultChanges makes the changes that save results of n up to last.
+// resultChanges makes the changes that save results of n up to last, and how far
+// its queries are.
 func (m *QueryManager) resultChanges(now Time, n *managedNode, results []Result, last uint64) []Change {
-	rows := make([]SavedResult, len(results))
-	changes := make([]Change, 0, len(results)+2)
-	for i := range results {
-		rows[i] = SavedResult{Node: n.id, Incarnation: n.incarnation, Result: results[i]}
-		changes = append(changes, Change{Kind: ChangeResult, Result: &rows[i]})
-		q := m.queryOf[results[i].Obs.Query]
-		if q != nil && q.accepted && !q.ending && !q.state.Ended() && now-q.savedAt >= progressEvery {
-			q.savedAt = now
+	changes := []Change{
+		{Kind: ChangeResult, Result: &SavedResult{Node: n.id, Incarnation: n.incarnation, Results: results}},
+		{Kind: ChangeNode, Node: SavedNode{Node: n.id, Incarnation: n.incarnation, Seq: last}},
+	}
+	for _, q := range n.queries {
+		if now-q.savedAt >= progressEvery && q.next > q.savedNext && !q.ending && !q.state.Ended() {
+			q.savedAt, q.savedNext = now, q.next
 			changes = append(changes, q.change(q.state))
 		}
 	}
-	return append(changes, Change{Kind: ChangeNode, Node: SavedNode{Node: n.id, Incarnation: n.incarnation, Seq: last}})
+	return changes
 }
 
 // learn takes what is new in a batch into the queries' runtime windows. It does

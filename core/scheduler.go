@@ -15,7 +15,7 @@ type Decision struct {
 	Pacing   []Pacing
 	Charges  []Charge
 	Refused  []QueryID // not served until a later decision gives them a plan
-	Next     Time      // earliest next round; 0 = after the period
+	Next     Time      // instant of the next round, at least 1 ms from now; 0 = after the period
 }
 
 // QueryPlan is a plan for a query. Revision and Hash are the manager's to fill

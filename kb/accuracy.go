@@ -79,8 +79,9 @@ func (l *accuracyLevel) at(side float64) float64 {
 	return l.curve.at(side)
 }
 
-// fresh is the accuracy of a fresh result relative to golden's.
-func (c *contentClass) fresh(quantiser, pixels float64, ct core.Content) float64 {
+// fresh is the accuracy of a fresh result relative to golden's; side is the
+// frame's relative to golden's.
+func (c *contentClass) fresh(quantiser, side float64, ct core.Content) float64 {
 	size := 1.0 // objects are as large as is typical
 	if ct.Known && ct.Area > 0 {
 		size = math.Sqrt(ct.Area / c.area)
@@ -89,8 +90,7 @@ func (c *contentClass) fresh(quantiser, pixels float64, ct core.Content) float64
 	if golden <= 0 {
 		return 0
 	}
-	side := size * math.Sqrt(max(pixels, 0)/goldenPixels)
-	return min(c.spatial(quantiser, side)/golden, 1)
+	return min(c.spatial(quantiser, size*side)/golden, 1)
 }
 
 // The bounds of how far motion may change the decay from its class's.

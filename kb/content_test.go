@@ -53,19 +53,21 @@ func TestGeneratorsArePureAndSane(t *testing.T) {
 			require.NoError(t, err)
 			var forward []kb.Scene
 			differs := false
-			const frames = 2000
+			const frames = 500
 			for k := range int64(frames) {
-				s := a.Scene(k * 7)
+				s := a.Scene(k * 29)
 				forward = append(forward, s)
 				assert.Contains(t, set.ContentClasses(), s.Class)
 				require.True(t, s.Objects >= 0 && s.Objects == math.Floor(s.Objects) && s.Objects < 100, "%+v", s)
 				require.True(t, s.Area >= 0 && s.Area < 1 && s.Motion >= 0 && (s.Objects == 0 || s.Area > 0 && s.Motion > 0), "%+v", s)
-				differs = differs || s != other.Scene(k*7)
+				differs = differs || s != other.Scene(k*29)
 			}
 			for k := int64(frames) - 1; k >= 0; k-- { // any order
-				require.Equal(t, forward[k], b.Scene(k*7), name)
+				require.Equal(t, forward[k], b.Scene(k*29), name)
 			}
-			assert.Equal(t, name != "empty", differs, "%s: cameras see different things", name)
+			if fps <= 30 {
+				assert.Equal(t, name != "empty", differs, "%s: cameras see different things", name)
+			}
 			assert.Equal(t, a.Scene(0), a.Scene(-5))
 		}
 		s := content(t, name, 30)
@@ -107,9 +109,10 @@ func TestTraceWithARate(t *testing.T) {
 	for _, fps := range []float64{7, 25, 30} {
 		s := content(t, p, fps)
 		for k := range int64(60_000) {
-			want := int64(k*7) / int64(fps) % 795
-			require.Equal(t, want+1, s.Scene(k).Frame, "camera frame %d", k)
-			require.Equal(t, float64(want), s.Scene(k).Objects)
+			want := k * 7 / int64(fps) % 795
+			if got := s.Scene(k); got.Frame != want+1 || got.Objects != float64(want) {
+				require.Fail(t, "wrong frame", "camera frame %d: want %d, got %+v", k, want+1, got)
+			}
 		}
 		assert.Equal(t, "faces", s.Scene(0).Class)
 		assert.Zero(t, testing.AllocsPerRun(100, func() { s.Scene(4711) }))
@@ -238,8 +241,9 @@ func TestImportOfRealGroundTruth(t *testing.T) {
 		for k := range int64(20_000) {
 			frame := 1 + k*seq.rate/30%seq.frames
 			s := got.Scene(k)
-			require.Equal(t, frame, s.Frame, "camera frame %d", k)
-			require.Equal(t, count[frame], s.Objects, "camera frame %d", k)
+			if s.Frame != frame || s.Objects != count[frame] {
+				require.Fail(t, "wrong frame", "camera frame %d: want %d with %v, got %+v", k, frame, count[frame], s)
+			}
 		}
 		ref, ok := data(t, "content", "traces", seq.name+".csv")
 		if !ok {

@@ -99,7 +99,7 @@ func (g *generated) stable(count func(*generated, int64) float64, k int64) bool 
 var classroomFaces = [...]float64{7.4, 8.8, 10.7, 12.5, 13.6, 15.8, 16.4, 17.5, 18.7}
 
 // classroom fills as in the original's runs: the mean goes in straight lines
-// through the middles of its hundreds of frames and, from frame 850 on, stays at
+// through the middles of its hundreds of frames and, from frame 817 on, stays at
 // the last. Counts wander by about one around it.
 func classroom(g *generated, k int64) Scene {
 	t := g.seconds(k)
@@ -115,10 +115,16 @@ func classroom(g *generated, k int64) Scene {
 
 func classroomCount(g *generated, k int64) float64 {
 	const first, last = 7, 20 // fewest and most faces of the runs
-	x := min(max((float64(k)-50)/100, 0), float64(len(classroomFaces)-1))
-	i := min(int(x), len(classroomFaces)-2)
+	// The last hundred ends with the run at frame 834: its middle is 817.
+	const lastBlock, lastMiddle = len(classroomFaces) - 1, 817
+	f := float64(k)
+	x := max((f-50)/100, 0)
+	if end := float64(lastBlock-1)*100 + 50; f > end {
+		x = min(float64(lastBlock-1)+(f-end)/(lastMiddle-end), float64(lastBlock))
+	}
+	i := min(int(x), lastBlock-1)
 	mean := lerp(classroomFaces[i], classroomFaces[i+1], x-float64(i))
-	return min(max(whole(mean+float64(.9*g.smooth(forCount, float64(k), 15))), first), last)
+	return min(max(whole(mean+float64(.9*g.smooth(forCount, f, 12))), first), last)
 }
 
 // street is a pavement: people in waves of five minutes. Size and motion are

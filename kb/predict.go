@@ -72,18 +72,8 @@ func (s *Set) OutputBytes(service string, r core.Resolution, c core.Content) flo
 // the objects, times the relative accuracy of each stage's model. Stages without
 // an entry in models run model 0; a model that does not exist is worth nothing.
 func (s *Set) Fresh(p core.Pipeline, v core.VideoConf, models []int, c core.Content) float64 {
-	if k := s.constant; k != nil {
-		if c.Known && !c.Stable && v.FPS < k.BelowFPS {
-			return k.Unstable
-		}
-		return k.Value
-	}
-	f := s.models(p, models)
-	if f == 0 {
-		return 0
-	}
-	q := s.codecOf(v).quantiser(v.Quality)
-	return f * s.classOf(c).fresh(q, float64(v.Resolution.Pixels()), c)
+	j := s.Judge(p, v, models)
+	return j.Fresh(c)
 }
 
 // models is the product of the stages' models' relative accuracies.

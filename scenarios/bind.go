@@ -23,15 +23,43 @@ var customType = reflect.TypeFor[custom]()
 // binder fills the structs of the file with a tree's values. It gathers errors
 // and remembers where every key was written.
 type binder struct {
-	errs []*Error
-	pos  map[string]pos
+	errs     []*Error
+	pos      map[string]pos // of the keys that are there
+	defaults map[defaultKey]*value
+}
+
+type defaultKey struct {
+	text string
+	typ  reflect.Type
+}
+
+func newBinder() *binder {
+	return &binder{pos: map[string]pos{}, defaults: map[defaultKey]*value{}}
 }
 
 func (b *binder) fail(e *Error) { b.errs = append(b.errs, e) }
 
+// at returns where a key was written, or else the nearest key above it.
+func (b *binder) at(key string) pos {
+	for {
+		if p, ok := b.pos[key]; ok {
+			return p
+		}
+		i := strings.LastIndexAny(key, ".[")
+		if i < 0 {
+			return pos{line: 1}
+		}
+		key = key[:i]
+	}
+}
+
 // bind puts v into dst, which is settable.
 func (b *binder) bind(v *value, dst reflect.Value, key string, tag reflect.StructTag) {
 	b.pos[key] = v.pos
+	b.fill(v, dst, key, tag)
+}
+
+func (b *binder) fill(v *value, dst reflect.Value, key string, tag reflect.StructTag) {
 	if dst.Kind() == reflect.Pointer {
 		dst.Set(reflect.New(dst.Type().Elem()))
 		dst = dst.Elem()
@@ -159,13 +187,22 @@ func (b *binder) table(t *table, at pos, dst reflect.Value, key string) {
 
 // absent gives a field its default.
 func (b *binder) absent(at pos, dst reflect.Value, key string, tag reflect.StructTag) {
-	b.pos[key] = at
+	text := tag.Get("default")
 	switch {
 	case tag.Get("required") != "":
 		b.fail(at.err(key, "", "is missing"))
-	case tag.Get("default") != "":
-		b.bind(defaultValue(tag.Get("default"), dst.Type()), dst, key, tag)
-		b.pos[key] = at
+	case text != "":
+		k := defaultKey{text, dst.Type()}
+		v := b.defaults[k]
+		if v == nil {
+			v = defaultValue(text, dst.Type())
+			b.defaults[k] = v
+		}
+		if v.v != nil && reflect.TypeOf(v.v) == dst.Type() { // the same as fill, but quick
+			dst.Set(reflect.ValueOf(v.v))
+			return
+		}
+		b.fill(v, dst, key, tag)
 	case dst.Kind() == reflect.Struct && !dst.Addr().Type().Implements(customType):
 		b.table(newTable(), at, dst, key)
 	}

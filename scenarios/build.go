@@ -26,7 +26,7 @@ type builder struct {
 
 // failAt adds an error about key that is shown at the line of at.
 func (b *builder) failAt(at, key, hint, format string, args ...any) {
-	b.fail(b.pos[at].err(key, hint, format, args...))
+	b.fail(b.at(at).err(key, hint, format, args...))
 }
 
 func (b *builder) build(f *fileScenario) {
@@ -259,7 +259,7 @@ func isFile(ref string) bool {
 
 // reference makes a file name absolute and checks that it is there. Names stay.
 func (b *builder) reference(ref, key string) string {
-	file, ok := b.absolute(ref, b.pos[key])
+	file, ok := b.absolute(ref, b.at(key))
 	if !ok {
 		b.failAt(key, key, "", "is a file, which a shipped scenario does not have: %q", ref)
 		return ref

@@ -36,6 +36,8 @@
 //
 // Within a pipeline a stage follows the one written before it unless it has `after`, so
 // that a list of names is the linear case. A link given by from and to carries one way
-// only; calls need both ways. Nodes may be many links away from the query manager, but not
-// unreachable. A query of a count goes with the camera of the same number.
+// only; calls need both ways, and so does a node to the query manager. A query of a
+// count goes with the camera of the same number.
 package scenarios
+
+//go:generate go test . -run "TestDocs$|TestTraces" -update

@@ -100,7 +100,7 @@ func typeWords(t reflect.Type, tag reflect.StructTag) string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	words := ""
+	var words string
 	switch {
 	case reflect.PointerTo(t).Implements(customType):
 		_, words = reflect.New(t).Interface().(custom).schema()

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -11,7 +12,7 @@ import (
 )
 
 // maxElements bounds what counts and patterns make of one list.
-const maxElements = 200_000
+const maxElements = 100_000
 
 // group is an element of a list as it is written and what it stands for.
 type group struct {
@@ -59,7 +60,8 @@ func (x *expansion) list(name string, one func(*value) ([]*value, error)) error 
 		if t := e.table(); t != nil {
 			m, err := one(e)
 			if err != nil {
-				if own, ok := err.(*Error); ok && own.Key != "" {
+				var own *Error
+				if errors.As(err, &own) && own.Key != "" {
 					own.Key = name + "." + elementID(name, t, i) + "." + own.Key
 				}
 				return err
@@ -141,7 +143,7 @@ func (x *expansion) camera(e *value) ([]*value, error) {
 	}
 	nodes, _, err := x.resolve(names)
 	if err == nil && len(nodes) == 0 && n > 0 {
-		err = fmt.Errorf("names no node")
+		err = errors.New("names no node")
 	}
 	if err != nil {
 		return nil, spread.pos.err("nodes", nearest(strings.Join(names, " "), x.nodes), "%s", err)

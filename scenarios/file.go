@@ -19,7 +19,7 @@ type fileScenario struct {
 	Duration  duration      `toml:"duration" doc:"How long a run lasts." required:"true" min:"1ns"`
 	Warmup    duration      `toml:"warmup" doc:"Frames captured earlier than this do not count in results." default:"0s"`
 	Seed      uint64        `toml:"seed" doc:"Seed of the first replication; replication k draws from streams of its own." default:"1"`
-	Manager   string        `toml:"manager" doc:"Id of the node that runs the query manager." absent:"the first cloud, without one the first node"`
+	Manager   string        `toml:"manager" doc:"Id of the node that runs the query manager; every other node needs a link to it and back." absent:"the first cloud, without one the first node"`
 	KB        fileKB        `toml:"kb" doc:"The knowledge base: what schedulers are told and what is true." required:"true"`
 	Scheduler fileScheduler `toml:"scheduler" doc:"Who decides, and how often. A table [scheduler.NAME] holds the parameters of scheduler NAME; tables of other schedulers than the named one are for runs that compare several." required:"true"`
 	Knobs     fileKnobs     `toml:"knobs" doc:"The values that a plan's video configuration may take."`

@@ -135,7 +135,7 @@ func readFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() // read only: nothing is lost
+	defer func() { _ = f.Close() }() // read only: nothing is lost
 	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
 	if err == nil && len(data) > MaxFile { // a pipe does not tell its size
 		return nil, tooLarge(int64(len(data)))
@@ -178,7 +178,7 @@ func parse(text string, where origin, set []string) (*Scenario, error) {
 		return nil, err
 	}
 	b := &builder{
-		binder:   &binder{pos: map[string]pos{}},
+		binder:   newBinder(),
 		s:        &Scenario{File: where.file},
 		dir:      where.dir,
 		embedded: where.embedded,
@@ -225,17 +225,9 @@ func (b *binder) locate(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	for key := e.Key; ; {
-		if p, ok := b.pos[key]; ok {
-			e.Line, e.Set = p.line, p.set
-			return e
-		}
-		i := strings.LastIndexAny(key, ".[")
-		if i < 0 {
-			return e
-		}
-		key = key[:i]
-	}
+	p := b.at(e.Key)
+	e.Line, e.Set = p.line, p.set
+	return e
 }
 
 // elementIDs returns the ids of all elements by list.

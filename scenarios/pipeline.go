@@ -89,7 +89,7 @@ func findCycle(parents [][]int, done []bool) []int {
 		i := slices.IndexFunc(parents[at], func(p int) bool { return !done[p] })
 		at = parents[at][i]
 	}
-	cycle := append(path[slices.Index(path, at):], at)
+	cycle := slices.Concat(path[slices.Index(path, at):], []int{at})
 	slices.Reverse(cycle) // from parent to child
 	return cycle
 }

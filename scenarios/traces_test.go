@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vidq/core"
+	"vidq/kb"
 )
 
 // lteTrace makes traces/lte.csv: ten minutes of an LTE uplink of a vehicle, one value
@@ -62,9 +63,9 @@ func TestTraces(t *testing.T) {
 	have, err := os.ReadFile("traces/lte.csv")
 	require.NoError(t, err)
 	assert.Equal(t, string(lteTrace()), string(have), "go test ./scenarios -update writes it again")
-	assert.Equal(t, []string{"lte"}, Traces())
+	assert.Contains(t, Traces(), "lte")
 
-	r, err := openShippedTrace("lte")
+	r, err := kb.ReadRate(have, "lte.csv")
 	require.NoError(t, err)
 	assert.Equal(t, 600*core.Second, r.Length())
 	var x, logs []float64

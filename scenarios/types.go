@@ -204,6 +204,9 @@ func (*pipeline) schema() (map[string]any, string) {
 }
 
 func (p *params) read(b *binder, v *value, key string) error {
+	if v.table() == nil {
+		return errors.New("want a table of parameters, got " + v.kind())
+	}
 	if *p == nil {
 		*p = params{}
 	}

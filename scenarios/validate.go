@@ -102,10 +102,8 @@ func (v *validator) sets() *Error {
 		if err == nil {
 			return set, nil
 		}
-		hint := ""
 		if !isFile(name) {
-			hint = nearest(name, kb.Sets())
-			return nil, &Error{Key: key, Hint: hint, Msg: fmt.Sprintf("there is no set of profiles %q; there is %s", name, orNone(kb.Sets()))}
+			return nil, &Error{Key: key, Hint: nearest(name, kb.Sets()), Msg: fmt.Sprintf("there is no set of profiles %q; there is %s", name, orNone(kb.Sets()))}
 		}
 		return nil, wrong(key, "%s", err)
 	}
@@ -113,7 +111,10 @@ func (v *validator) sets() *Error {
 	if v.truth, err = open("kb.truth", v.s.KB.Truth, kb.Options{}); err != nil {
 		return err
 	}
-	v.belief, err = open("kb.belief", v.s.KB.Belief, kb.Options{Noise: v.s.KB.Noise, Bias: v.s.KB.Bias, Seed: v.s.Seed})
+	o := kb.Options{Noise: v.s.KB.Noise, Bias: v.s.KB.Bias, Seed: v.s.Seed}
+	if v.belief = v.truth; v.s.KB.Belief != v.s.KB.Truth || o.Noise != 0 || o.Bias != 0 {
+		v.belief, err = open("kb.belief", v.s.KB.Belief, o)
+	}
 	return err
 }
 
@@ -232,31 +233,18 @@ func (v *validator) allLinks() *Error {
 	return nil
 }
 
-// manager checks that every node can talk with the query manager, over however
-// many links: nobody would ever plan its queries otherwise.
+// manager checks that every node can talk with the query manager, for which it
+// needs a link there and back: nobody would ever plan its queries otherwise.
 func (v *validator) manager() *Error {
 	m := v.s.Manager
 	if v.nodes[m] == nil {
 		return dangling("manager", "node", string(m), v.nodeIDs)
 	}
-	next := map[core.NodeID][]core.NodeID{}
-	for i := range v.s.Links {
-		l := &v.s.Links[i]
-		next[l.From] = append(next[l.From], l.To)
-		next[l.To] = append(next[l.To], l.From)
-	}
-	reached := map[core.NodeID]bool{m: true}
-	for todo := []core.NodeID{m}; len(todo) > 0; todo = todo[1:] {
-		for _, n := range next[todo[0]] {
-			if !reached[n] {
-				reached[n] = true
-				todo = append(todo, n)
-			}
-		}
-	}
 	for i := range v.s.Nodes {
-		if id := v.s.Nodes[i].ID; !reached[id] {
-			return wrong("node."+string(id), "no link leads from it to %q, which runs the query manager", m)
+		id := v.s.Nodes[i].ID
+		both := v.direct[[2]core.NodeID{id, m}] && v.direct[[2]core.NodeID{m, id}]
+		if id != m && !both {
+			return wrong("node."+string(id), "has no link to and from %q, which runs the query manager", m)
 		}
 	}
 	return nil

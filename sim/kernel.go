@@ -56,9 +56,9 @@ type Kernel struct {
 	seq     uint64
 	events  uint64
 	ties    uint64
-	lastAt  uint64 // of the event before, plus 1, to see ties
-	lastKey uint64
 	stop    atomic.Bool
+
+	lastAt, lastKey, lastWhat uint64 // of the event before (the instant plus 1), to see ties
 }
 
 // Now returns the present instant: that of the event that is being handled, and
@@ -72,8 +72,8 @@ func (k *Kernel) Events() uint64 { return k.events }
 func (k *Kernel) Pending() int { return k.pending }
 
 // Ties returns how many events were handled that agreed in At and in Key with
-// the one before: those that only the order of scheduling told apart. A run
-// with canonical keys has none.
+// the one before, but not in Ref (or in their timer): those that only the order of
+// scheduling told apart. A run with canonical keys has none.
 func (k *Kernel) Ties() uint64 { return k.ties }
 
 // Schedule makes an event happen. Its instant must not be past and must be
@@ -185,10 +185,11 @@ func (k *Kernel) take(top *item) Event {
 		tm.live, tm.due = false, core.Never
 		e.Ref = tm.ref
 	}
-	if top.key == k.lastKey && top.at+1 == k.lastAt {
+	what := top.tag & (1<<seqShift - 1)
+	if top.key == k.lastKey && top.at+1 == k.lastAt && what != k.lastWhat {
 		k.ties++
 	}
-	k.lastAt, k.lastKey = top.at+1, top.key
+	k.lastAt, k.lastKey, k.lastWhat = top.at+1, top.key, what
 	k.q.pop(top)
 	k.pending--
 	k.events++

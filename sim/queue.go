@@ -33,9 +33,9 @@ func borrow(x, y *item) uint64 {
 // When near and late are empty, the next bucket that is not is poured into near. So
 // an item is compared with those few of its own bucket only, not with all that are
 // pending. At every check the width of a bucket is fitted to the pace of the events,
-// such that it holds about two, and the number of buckets to that of the items. A
-// bad fit (bursts, say) costs time, at worst that of a plain heap, and never changes
-// the order in which items leave.
+// such that it seldom holds more than one, and the number of buckets to that of the
+// items. A bad fit (bursts, say) costs time, at worst that of a plain heap, and never
+// changes the order in which items leave.
 type queue struct {
 	near  []item
 	late  heap
@@ -51,6 +51,7 @@ type queue struct {
 	pops    int    // until the next check
 	checked uint64 // instant of the check before
 	period  int    // pops between checks
+	scratch []item // for layout
 }
 
 type cell struct {
@@ -60,7 +61,7 @@ type cell struct {
 
 const (
 	minBuckets = 64
-	maxBuckets = 1 << 16
+	maxBuckets = 1 << 17
 	minPeriod  = 1 << 12 // pops between checks, at least
 	firstShift = 20      // buckets of 1 ms, until the first check
 )
@@ -201,20 +202,21 @@ func (q *queue) nextUsed() uint64 {
 	return w<<6 + uint64(bits.TrailingZeros64(word))
 }
 
-// check fits the layout to the pace since the check before: a bucket as wide as one
-// to four mean gaps between events, and at least as many buckets as items, so that
-// most of what is pushed falls into the wheel. The bounds leave room enough that a
+// check fits the layout to the pace since the check before: a bucket as wide as a
+// quarter of the mean gap between events, up to four times that, and so many buckets
+// that most of what is pushed falls into the wheel. Empty buckets cost next to
+// nothing: they are skipped 64 at a time. The bounds leave room enough that a
 // steady pace does not change the layout again and again.
 func (q *queue) check(now uint64) {
 	first := q.period == 0
 	gap := (now - q.checked) / uint64(max(q.period, 1))
-	shift := uint(bits.Len64(gap))
+	shift := uint(bits.Len64(gap / 4))
 	fits := q.shift == shift || q.shift == shift+1
 	n := minBuckets
-	for n < 2*q.len() && n < maxBuckets {
+	for n < 8*q.len() && n < maxBuckets {
 		n *= 2
 	}
-	if !first && (!fits || n > 2*len(q.heads) || 8*n <= len(q.heads)) {
+	if !first && (!fits || n >= 2*len(q.heads) || 8*n <= len(q.heads)) {
 		q.layout(n, shift)
 	}
 	q.checked = now
@@ -225,15 +227,16 @@ func (q *queue) check(now uint64) {
 // layout changes the number of buckets and their width. The earliest item that
 // is left comes first, whether it was in near or not.
 func (q *queue) layout(n int, shift uint) {
-	all := make([]item, 0, q.len())
+	all := q.scratch[:0]
 	for _, h := range q.heads {
 		for ; h != 0; h = q.cells[h].next {
 			all = append(all, q.cells[h].item)
 		}
 	}
 	all = append(append(append(all, q.far...), q.near...), q.late...)
+	q.scratch = all
 	q.far, q.near, q.late = q.far[:0], q.near[:0], q.late[:0]
-	q.heads, q.used = make([]uint32, n), make([]uint64, n/64)
+	q.heads, q.used = empty(q.heads, n), empty(q.used, n/64)
 	q.cells, q.free, q.in = append(q.cells[:0], cell{}), 0, 0
 	q.shift, q.cur = shift, 0
 	if len(all) > 0 {
@@ -242,6 +245,16 @@ func (q *queue) layout(n int, shift uint) {
 	for _, x := range all {
 		q.push(x)
 	}
+}
+
+// empty returns n zeros, in s if they fit.
+func empty[T any](s []T, n int) []T {
+	if n > cap(s) {
+		return make([]T, n)
+	}
+	s = s[:n]
+	clear(s)
+	return s
 }
 
 // all returns the pending items in their order.

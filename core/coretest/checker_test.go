@@ -53,12 +53,14 @@ func sync(first, n uint64) *core.Send {
 }
 
 func storeResults(c *Checker, from, to uint64) {
-	var changes []core.Change
+	var results []core.Result
 	for s := from; s <= to; s++ {
-		changes = append(changes, core.Change{Kind: core.ChangeResult, Result: &core.SavedResult{Node: "edge1", Incarnation: 1, Result: core.Result{Seq: s}}})
+		results = append(results, core.Result{Seq: s})
 	}
-	changes = append(changes, core.Change{Kind: core.ChangeNode, Node: core.SavedNode{Node: "edge1", Incarnation: 1, Seq: to}})
-	c.Stored(max(c.now, 1), save(changes...))
+	c.Stored(max(c.now, 1), save(
+		core.Change{Kind: core.ChangeResult, Result: &core.SavedResult{Node: "edge1", Incarnation: 1, Results: results}},
+		core.Change{Kind: core.ChangeNode, Node: core.SavedNode{Node: "edge1", Incarnation: 1, Seq: to}},
+	))
 }
 
 // breaks is a run for each way of breaking an invariant, with what is said of it.

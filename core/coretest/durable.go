@@ -78,8 +78,11 @@ func (c *Checker) Stored(now core.Time, s *core.Save) {
 			w := c.life(ch.Node.Node, ch.Node.Incarnation)
 			w.durable = max(w.durable, ch.Node.Seq)
 		case core.ChangeResult:
-			r := ch.Result
-			c.life(r.Node, r.Incarnation).stored.add(r.Result.Seq, r.Result.Seq+1)
+			w := c.life(ch.Result.Node, ch.Result.Incarnation)
+			for j := range ch.Result.Results {
+				seq := ch.Result.Results[j].Seq
+				w.stored.add(seq, seq+1)
+			}
 		}
 	}
 }

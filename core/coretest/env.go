@@ -44,7 +44,6 @@ type node struct {
 
 // machine is a machine with its Backend.
 type machine struct {
-	Printer
 	env   *env
 	name  string
 	node  core.NodeID

@@ -87,7 +87,8 @@ func changeLine(c *core.Change) string {
 	case core.ChangeNode:
 		return fmt.Sprintf("node %s/%d up to %d", c.Node.Node, c.Node.Incarnation, c.Node.Seq)
 	case core.ChangeResult:
-		return fmt.Sprintf("result %s/%d #%d", c.Result.Node, c.Result.Incarnation, c.Result.Result.Seq)
+		r := c.Result
+		return fmt.Sprintf("results %s/%d #%d..%d", r.Node, r.Incarnation, r.Results[0].Seq, r.Results[len(r.Results)-1].Seq)
 	}
 	return fmt.Sprintf("change of unknown kind %d", c.Kind)
 }

@@ -41,13 +41,23 @@ func (c *chaos) chance(p float64) bool { return c.r.Float64() < p }
 
 // disturb does one random thing.
 func (c *chaos) disturb() {
-	if n := len(c.messages); n > 0 && c.chance(.8) {
-		m := fmt.Sprintf("m%d", c.messages[c.r.IntN(min(n, 10))].number)
-		c.do("%s %s", []string{"deliver", "deliver", "deliver", "deliver", "drop", "duplicate"}[c.r.IntN(6)], m)
+	for range min(len(c.messages), 4) {
+		m := fmt.Sprintf("m%d", c.messages[c.r.IntN(min(len(c.messages), 8))].number)
+		switch p := c.r.Float64(); {
+		case p < .6:
+			c.do("deliver %s", m)
+		case p < .65:
+			c.do("drop %s", m)
+		case p < .7:
+			c.do("duplicate %s", m)
+		}
+		if len(c.messages) == 0 {
+			break
+		}
 	}
 	switch c.r.IntN(9) {
 	case 0, 1:
-		c.do("advance %dms", c.r.IntN(200))
+		c.do("advance %dms", c.r.IntN(150))
 	case 2:
 		if c.manager != nil {
 			c.do("saved%s", []string{"", "", "", " error disk full"}[c.r.IntN(4)])
@@ -61,9 +71,7 @@ func (c *chaos) disturb() {
 	case 7:
 		c.calls()
 	default:
-		if c.chance(.15) {
-			c.crash()
-		}
+		c.crash()
 	}
 }
 
@@ -143,9 +151,9 @@ func (c *chaos) crash() {
 		running = c.nodes[core.NodeID(name)].machine != nil
 	}
 	switch {
-	case running:
+	case running && c.chance(.1):
 		c.do("crash %s%s", name, []string{"", " committed"}[c.r.IntN(2)])
-	default:
+	case !running:
 		c.do("restart %s", name)
 	}
 }
@@ -160,12 +168,19 @@ func (c *chaos) heal() {
 			c.do("restart %s", id)
 		}
 	}
-	c.do("saved")
-	c.do("run 0s") // what was under way arrives
 	c.next = core.Decision{}
-	c.do("run 50ms") // and the last decision comes into force
-	// A node that had missed a Join learns of it with a heartbeat; two more mend the rest.
-	c.do("run 3200ms")
+	c.do("saved")
+	for range 60 { // a node that could not join tries again after a pause
+		c.do("run 100ms")
+		up := true
+		for _, n := range c.manager.m.(*core.QueryManager).Nodes() {
+			up = up && n.Up
+		}
+		if up {
+			break
+		}
+	}
+	c.do("run 2100ms") // two heartbeats
 	c.do("converged")
 }
 

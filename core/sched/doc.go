@@ -68,5 +68,7 @@
 // frames that it can stand for. The integral starts anew when the error changes
 // its sign. The controller says when to act and in which direction; what to do is
 // taken from all plans ranked anew, with the belief scaled by what the query's own
-// calls took; single knobs are moved only where no plan is predicted to do.
+// calls took; single knobs are moved only where no plan is predicted to do. A
+// belief whose accuracy does not depend on the resolution, such as the original's,
+// is no accuracy table: published figures stand in for it.
 package sched

@@ -91,8 +91,10 @@ func (s *latfirstFixed) Schedule(v *core.View, d *core.Decision) {
 
 func (s *latfirstFixed) plan(v *core.View, q *core.QueryView, st *fixedState) (core.Plan, bool) {
 	if !st.begun {
-		*st = fixedState{begun: true, table: table{learnt: v.Now}, lift: 1, backoff: minBackoff * v.Period, heard: v.Now, moved: v.Now, at: v.Now - v.Period,
-			looked: v.Now - minBackoff*v.Period, idle: minBackoff * v.Period}
+		*st = fixedState{
+			begun: true, table: table{learnt: v.Now}, lift: 1, backoff: minBackoff * v.Period, heard: v.Now, moved: v.Now, at: v.Now - v.Period,
+			looked: v.Now - minBackoff*v.Period, idle: minBackoff * v.Period,
+		}
 	}
 	if st.revision != q.Plan.Revision {
 		st.revision, st.samples, st.saturated, st.heard = q.Plan.Revision, 0, 0, v.Now

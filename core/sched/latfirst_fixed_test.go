@@ -5,12 +5,12 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
 	"vidq/core"
 	"vidq/core/sched"
 	"vidq/core/sched/schedtest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // world is a small truth for closed loops: one query of two stages, one edge, one
@@ -19,6 +19,7 @@ type world struct {
 	mode        core.Mode
 	constraint  core.Constraint
 	corrected   bool    // belief and truth know face_alignment
+	flat        float64 // accuracy that the belief says of every plan; 0 = the truth
 	host, cloud float64 // true work over believed
 	rate        func(t core.Time) float64
 	spike       float64 // probability that a frame takes ten times as long
@@ -40,7 +41,7 @@ func (w *world) run(t testing.TB, spec string) (o outcome) {
 	s, err := sched.New(specs[0], sched.Deps{})
 	require.NoError(t, err)
 	v := schedtest.Regular(0, 2)
-	v.Predictor = &schedtest.Predictor{Corrected: w.corrected}
+	v.Predictor = &schedtest.Predictor{Corrected: w.corrected, Flat: w.flat}
 	q := schedtest.AddQuery(v, "edge-000", w.mode, w.constraint, "face_detection", "face_alignment")
 	q.State = core.StateRunning
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -76,7 +77,7 @@ func (w *world) period(v *core.View, q *core.QueryView, rng *rand.Rand) (all, go
 	q.Applied = q.Plan.Revision
 	q.Observations = q.Observations[:0]
 	gap := max(1, math.Floor(q.Camera.FPS/q.Plan.Video.FPS))
-	accuracy := v.Predictor.Accuracy(q.Query, q.Camera.FPS, q.Plan.Video, []int{0, 0}, core.Content{})
+	accuracy := new(schedtest.Predictor).Accuracy(q.Query, q.Camera.FPS, q.Plan.Video, []int{0, 0}, core.Content{})
 	for left := v.Period.Seconds(); left > 0; {
 		ob := core.Observation{Query: 1, Revision: q.Plan.Revision, Gap: int64(gap), Known: true, Objects: 3, Size: 900, Area: .001}
 		slow := 1.0
@@ -145,6 +146,7 @@ func TestLatfirstFixedHolds(t *testing.T) {
 		changes int     // at most
 	}{
 		"the original's belief": {func(*world) {}, .99, 6},
+		"no belief of accuracy": {func(w *world) { w.flat = .9 }, .97, 8},
 		"a true belief":         {func(w *world) { w.corrected, w.host, w.cloud = true, 1, 1 }, .97, 6},
 		"all slower threefold":  {func(w *world) { w.corrected, w.host, w.cloud = true, 3, 3 }, .97, 10},
 		"the cloud is slow":     {func(w *world) { w.corrected, w.host, w.cloud = true, .18, 6 }, .97, 10},

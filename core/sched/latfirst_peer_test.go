@@ -4,11 +4,11 @@ import (
 	"math"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
 	"vidq/core"
 	"vidq/core/sched/schedtest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // The gain of the original's controller grows with uptime.
@@ -54,7 +54,7 @@ func TestPeerColdStart(t *testing.T) {
 	for _, c := range []struct {
 		delay, accuracy     float64
 		original, correct   coldPlan
-		originalD, correct_ float64
+		originalD, correctD float64
 	}{
 		{.1, .9, coldPlan{20, "480p", 1}, coldPlan{10, "480p", 1}, .1347, .100},
 		{.1, .8, coldPlan{20, "480p", 1}, coldPlan{10, "480p", 1}, .1347, .100},
@@ -71,7 +71,7 @@ func TestPeerColdStart(t *testing.T) {
 		for _, corrected := range []bool{false, true} {
 			want, delay := c.original, c.originalD
 			if corrected {
-				want, delay = c.correct, c.correct_
+				want, delay = c.correct, c.correctD
 			}
 			v, q := peerView(c.delay, c.accuracy, corrected)
 			var d core.Decision
@@ -147,8 +147,10 @@ func TestPeerFeedback(t *testing.T) {
 			}
 			r, err := core.ParseResolution(c.now.resolution)
 			require.NoError(t, err)
-			q.Plan = core.Plan{Revision: 4, InFlight: 1, Buffer: 1, Video: core.VideoConf{Resolution: r, FPS: c.now.fps, Encoder: "jpeg", Quality: 90},
-				Stages: []core.Assignment{{Node: c.now.a}, {Node: c.now.b}}}.Seal()
+			q.Plan = core.Plan{
+				Revision: 4, InFlight: 1, Buffer: 1, Video: core.VideoConf{Resolution: r, FPS: c.now.fps, Encoder: "jpeg", Quality: 90},
+				Stages: []core.Assignment{{Node: c.now.a}, {Node: c.now.b}},
+			}.Seal()
 			q.Observations = []core.Observation{{RoundTrip: core.Hour, Gap: 1}, {RoundTrip: c.roundTrip, Gap: c.gap, Known: c.known, Size: c.size}}
 			var d core.Decision
 			new(latfirstPeer).Schedule(v, &d)

@@ -137,6 +137,7 @@ func (t *table) lookUp(v *core.View, q *core.QueryView, s *latfirstFixed, host *
 			}
 		}
 	}
+	informed(t.value, &v.Knobs, q.Camera.FPS)
 	for i := range s.sites {
 		id := core.NodeID("")
 		if far := s.sites[i].node; far != nil {

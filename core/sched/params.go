@@ -84,8 +84,9 @@ func typeName(t reflect.Type) string {
 		return "int"
 	case reflect.Float64:
 		return "float"
+	default:
+		return ""
 	}
-	return ""
 }
 
 func bound(tag, name string) *float64 {

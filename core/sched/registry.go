@@ -1,6 +1,7 @@
 package sched
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 	"sort"
@@ -150,7 +151,7 @@ func New(s Spec, d Deps) (core.Scheduler, error) {
 	}
 	sch, err := e.build(c, d)
 	if err != nil {
-		if own, ok := err.(*Error); ok {
+		if own := (*Error)(nil); errors.As(err, &own) {
 			own.Scheduler = s.Name
 			return nil, own
 		}

@@ -4,10 +4,10 @@ import (
 	"math"
 	"testing"
 
+	"vidq/core"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"vidq/core"
 )
 
 func TestParseSpecs(t *testing.T) {
@@ -148,8 +148,10 @@ func TestRegisterMisuse(t *testing.T) {
 }
 
 func TestParseTime(t *testing.T) {
-	for text, want := range map[string]core.Time{"3s": 3 * core.Second, "250ms": 250 * core.Millisecond, "1m30s": 90 * core.Second,
-		"1.5h": 90 * core.Minute, "7us": 7 * core.Microsecond, "9ns": 9, "-2s": -2 * core.Second} {
+	for text, want := range map[string]core.Time{
+		"3s": 3 * core.Second, "250ms": 250 * core.Millisecond, "1m30s": 90 * core.Second,
+		"1.5h": 90 * core.Minute, "7us": 7 * core.Microsecond, "9ns": 9, "-2s": -2 * core.Second,
+	} {
 		got, ok := parseTime(text)
 		assert.True(t, ok, text)
 		assert.Equal(t, want, got, text)

@@ -136,7 +136,8 @@ func (s *static) holds(v *core.View, q *core.QueryView, video core.VideoConf) bo
 		if a.Model != s.Model && s.staticConfig.Plan != "golden" || a.Model != 0 && s.staticConfig.Plan == "golden" {
 			return false
 		}
-		n, ok := v.Node(a.Node), false
+		var ok bool
+		n := v.Node(a.Node)
 		switch w := s.word(i); w {
 		case "host":
 			ok = a.Node == q.Query.Node

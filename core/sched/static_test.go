@@ -4,12 +4,12 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
 	"vidq/core"
 	"vidq/core/sched"
 	"vidq/core/sched/schedtest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func decide(t testing.TB, v *core.View, spec string) core.Decision {
@@ -30,17 +30,26 @@ func TestStaticPlans(t *testing.T) {
 	}
 	host, cloud := core.NodeID("edge-000"), core.NodeID("cloud-000")
 	for spec, want := range map[string]core.Plan{
-		"static": {Video: core.VideoConf{Resolution: r("720p"), FPS: 10, Encoder: "jpeg", Quality: 90}, InFlight: 1, Buffer: 1,
-			Stages: []core.Assignment{{Node: cloud}, {Node: cloud}}},
+		"static": {
+			Video: core.VideoConf{Resolution: r("720p"), FPS: 10, Encoder: "jpeg", Quality: 90}, InFlight: 1, Buffer: 1,
+			Stages: []core.Assignment{{Node: cloud}, {Node: cloud}},
+		},
 		"static[plan=all-edge,resolution=480p,fps=5,encoder=h264,quality=30,in_flight=4,buffer=-1,model=1]": {
 			Video: core.VideoConf{Resolution: r("480p"), FPS: 5, Encoder: "h264", Quality: 30}, InFlight: 4, Buffer: -1,
-			Stages: []core.Assignment{{Node: host, Model: 1}, {Node: host, Model: 1}}},
-		"static[plan=golden,fps=1,model=2]": {Video: core.VideoConf{Resolution: r("1080p"), FPS: 30, Encoder: "jpeg", Quality: 90}, InFlight: 1, Buffer: 1,
-			Stages: []core.Assignment{{Node: cloud}, {Node: cloud}}},
-		"static[plan=given,host_stages=1]": {Video: core.VideoConf{Resolution: r("720p"), FPS: 10, Encoder: "jpeg", Quality: 90}, InFlight: 1, Buffer: 1,
-			Stages: []core.Assignment{{Node: host}, {Node: cloud}}},
-		"static[plan=given,place=[cloud-000,host]]": {Video: core.VideoConf{Resolution: r("720p"), FPS: 10, Encoder: "jpeg", Quality: 90}, InFlight: 1, Buffer: 1,
-			Stages: []core.Assignment{{Node: cloud}, {Node: host}}},
+			Stages: []core.Assignment{{Node: host, Model: 1}, {Node: host, Model: 1}},
+		},
+		"static[plan=golden,fps=1,model=2]": {
+			Video: core.VideoConf{Resolution: r("1080p"), FPS: 30, Encoder: "jpeg", Quality: 90}, InFlight: 1, Buffer: 1,
+			Stages: []core.Assignment{{Node: cloud}, {Node: cloud}},
+		},
+		"static[plan=given,host_stages=1]": {
+			Video: core.VideoConf{Resolution: r("720p"), FPS: 10, Encoder: "jpeg", Quality: 90}, InFlight: 1, Buffer: 1,
+			Stages: []core.Assignment{{Node: host}, {Node: cloud}},
+		},
+		"static[plan=given,place=[cloud-000,host]]": {
+			Video: core.VideoConf{Resolution: r("720p"), FPS: 10, Encoder: "jpeg", Quality: 90}, InFlight: 1, Buffer: 1,
+			Stages: []core.Assignment{{Node: cloud}, {Node: host}},
+		},
 	} {
 		v := schedtest.Regular(1, 2)
 		d := decide(t, v, spec)

@@ -19,8 +19,8 @@ import (
 type Device struct {
 	capacity int64 // in units of shareUnit
 	slow     float64
-	sum      int64 // of the shares in use
-	rate     uint64
+	sum      int64     // of the shares in use
+	num, den uint64    // the clock's rate; equal = as fast as time
 	last     core.Time // instant of clock
 	clock    uint64    // 2^-16 ns of attained work, may wrap around
 	jobs     marks     // aux is the share
@@ -30,8 +30,8 @@ type Device struct {
 
 const (
 	shareUnit = 1 << 20 // of a core or slot
-	clockUnit = 16      // bits of the clock below one ns
-	fullRate  = 1 << 32 // of the clock
+	maxSlow   = 1e6
+	clockUnit = 16 // bits of the clock below one ns
 )
 
 // NewDevice makes a device of a capacity in cores or slots. On a device without
@@ -92,7 +92,8 @@ func (d *Device) Clear(now core.Time) {
 }
 
 // SetSlow makes everything take factor times as long, from now on; 1 is normal.
-// A factor that is not positive counts as 1.
+// A factor that is not positive counts as 1, one above
+// a million as a million.
 func (d *Device) SetSlow(now core.Time, factor float64) {
 	if !(factor > 0) {
 		factor = 1
@@ -111,18 +112,37 @@ func (d *Device) Next() core.Time { return d.next }
 // A caller that is late gets the same answers as one in time, as long as it pops
 // before it does anything else.
 func (d *Device) Pop(now core.Time) (id uint64, at core.Time, ok bool) {
-	if d.next > now || d.next == core.Never {
-		return 0, 0, false
+	if id, at, ok = d.ended(now); ok {
+		d.drop()
 	}
-	at = d.next
-	d.advance(at)
-	if int64(d.jobs[0].at-d.clock) > 0 { // the clock's truncation: not quite there
-		d.setNext()
-		return d.Pop(now)
+	return id, at, ok
+}
+
+// ended returns what Pop would, and leaves the job where it is: drop removes it, and
+// again gives it more to do.
+func (d *Device) ended(now core.Time) (id uint64, at core.Time, ok bool) {
+	for d.next <= now && d.next != core.Never {
+		at = d.next
+		d.advance(at)
+		if int64(d.jobs[0].at-d.clock) <= 0 {
+			return d.jobs[0].id, at, true
+		}
+		d.setNext() // the clock is cut off below its unit: not quite there
 	}
-	m := d.jobs.pop()
-	d.load(-int64(m.aux))
-	return m.id, at, true
+	return 0, 0, false
+}
+
+// drop removes the job that ended has returned.
+func (d *Device) drop() { d.load(-int64(d.jobs.pop().aux)) }
+
+// again makes the job that ended has returned begin anew, at the instant of its
+// end: the same as to drop and to start it, in one walk through the heap.
+func (d *Device) again(work core.Time, want int64) {
+	m := d.jobs[0]
+	old := int64(m.aux)
+	m.at, m.aux = d.clock+uint64(work)<<clockUnit, uint64(want)
+	d.jobs.down(0, m)
+	d.load(want - old)
 }
 
 // Jobs returns how many jobs there are.
@@ -150,36 +170,34 @@ func (d *Device) advance(now core.Time) {
 		return
 	}
 	d.last = now
-	if d.sum == 0 {
+	if d.sum == 0 && len(d.jobs) == 0 {
 		return
 	}
 	d.busy += float64(float64(min(d.sum, d.capacity)) * (float64(dt) * (1e-9 / shareUnit)))
-	if d.rate == fullRate {
+	if d.num == d.den {
 		d.clock += uint64(dt) << clockUnit
 		return
 	}
-	hi, lo := bits.Mul64(uint64(dt), d.rate)
-	d.clock += hi<<(64-32+clockUnit) | lo>>(32-clockUnit)
+	hi, lo := bits.Mul64(uint64(dt), d.num<<clockUnit)
+	q, _ := bits.Div64(hi%d.den, lo, d.den)
+	d.clock += q
 }
 
 // load changes the sum of shares.
 func (d *Device) load(want int64) {
 	d.sum += want
-	if d.sum > d.capacity || d.rate != fullRate {
+	if d.sum > d.capacity || d.num != d.den {
 		d.setRate()
 		return
 	}
 	d.setNext()
 }
 
-// setRate derives the clock's rate from the shares' sum.
+// setRate derives the clock's rate from the shares' sum, as a fraction.
 func (d *Device) setRate() {
-	d.rate = fullRate
-	if d.sum > d.capacity {
-		d.rate = (uint64(d.capacity) << 32) / uint64(d.sum)
-	}
+	d.num, d.den = uint64(d.capacity), uint64(max(d.sum, d.capacity, 1))
 	if d.slow != 1 {
-		d.rate = uint64(float64(d.rate) / d.slow)
+		d.den = max(uint64(float64(d.den)*min(d.slow, maxSlow)), 1)
 	}
 	d.setNext()
 }
@@ -187,7 +205,7 @@ func (d *Device) setRate() {
 // setNext derives the next end: the first instant, in whole ns, at which the
 // clock has reached the first mark.
 func (d *Device) setNext() {
-	if len(d.jobs) == 0 || d.rate == 0 {
+	if len(d.jobs) == 0 || d.num == 0 {
 		d.next = core.Never
 		return
 	}
@@ -195,10 +213,10 @@ func (d *Device) setNext() {
 	switch {
 	case int64(left) <= 0:
 		d.next = d.last
-	case d.rate == fullRate:
+	case d.num == d.den:
 		d.next = d.last.Add(core.Time((left + 1<<clockUnit - 1) >> clockUnit))
 	default:
-		d.next = d.last.Add(ceilDiv(left, 1<<(32-clockUnit), d.rate))
+		d.next = d.last.Add(ceilDiv(left, d.den, d.num<<clockUnit))
 	}
 }
 

@@ -175,8 +175,8 @@ func (l *Link) advance(now core.Time) {
 		return
 	}
 	for {
-		switch t := min(l.first, l.until, now); {
-		case t == l.first:
+		switch t := min(l.first, l.until, now); t {
+		case l.first:
 			l.turn(t)
 			if int64(l.active[0].at-l.clock) <= 0 {
 				l.depart(t, l.active.pop(), false)
@@ -186,7 +186,7 @@ func (l *Link) advance(now core.Time) {
 				l.advance(now)
 				return
 			}
-		case t == l.until:
+		case l.until:
 			l.turn(t)
 			l.setRate()
 		default:

@@ -19,6 +19,8 @@ type Node struct {
 	power    kb.Power
 	services []service
 	done     fifo[Done]
+	ending   *Device // of the job that Pop is ending, while it has not been removed
+	endingID uint64
 	down     bool
 
 	upSince  core.Time // while up
@@ -112,19 +114,37 @@ func (n *Node) Pop(now core.Time, d *Done) bool {
 		if n.gpu.next < n.cpu.next {
 			dev = &n.gpu
 		}
-		id, at, ok := dev.Pop(now)
+		id, at, ok := dev.ended(now)
 		if !ok {
 			return false
 		}
 		if id&serviceBit == 0 {
+			dev.drop()
 			*d = Done{ID: id, Service: -1, At: at}
 			return true
 		}
+		n.ending, n.endingID = dev, id
 		s := &n.services[id&(serviceBit-1)>>workerBits]
-		if s.finished(n, at, int(id&(1<<workerBits-1)), d) {
+		some := s.finished(n, at, int(id&(1<<workerBits-1)), d)
+		if n.ending != nil {
+			dev.drop()
+			n.ending = nil
+		}
+		if some {
 			return true
 		}
 	}
+}
+
+// begin starts a worker's job. If it is that of the worker whose job has just ended
+// there, that one goes on.
+func (n *Node) begin(now core.Time, dev *Device, id uint64, work core.Time, want int64) {
+	if dev == n.ending && id == n.endingID {
+		n.ending = nil
+		dev.again(work, want)
+		return
+	}
+	dev.start(now, id, work, want)
 }
 
 // Set changes how a service runs and reports whether the setting was news.

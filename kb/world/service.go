@@ -224,13 +224,16 @@ func (s *service) start(n *Node, now core.Time, i, model int, work core.Time) {
 	}
 	w.busy, w.since, w.running = true, now, model
 	need := &s.shares[model]
-	if need.onGPU {
+	switch {
+	case need.onGPU:
 		n.cpu.occupy(now, need.cpu)
-		n.gpu.start(now, s.id|uint64(i), work, need.gpu)
-		return
+		n.begin(now, &n.gpu, s.id|uint64(i), work, need.gpu)
+	case need.gpu != 0:
+		n.gpu.occupy(now, need.gpu)
+		fallthrough
+	default:
+		n.begin(now, &n.cpu, s.id|uint64(i), work, need.cpu)
 	}
-	n.gpu.occupy(now, need.gpu)
-	n.cpu.start(now, s.id|uint64(i), work, need.cpu)
 }
 
 // fill moves a batch from the queue to the worker and returns its work: the mean
@@ -286,7 +289,7 @@ func (s *service) giveBack(n *Node, at core.Time, w *worker) {
 	need := &s.shares[w.running]
 	if need.onGPU {
 		n.cpu.occupy(at, -need.cpu)
-	} else {
+	} else if need.gpu != 0 {
 		n.gpu.occupy(at, -need.gpu)
 	}
 	w.busy = false

@@ -28,15 +28,17 @@ func moments(x []float64) (mean, variance, skew, kurt float64) {
 func TestKeysTellDrawsApart(t *testing.T) {
 	root := Root(1, 0)
 	seen := map[Key]bool{}
-	for _, k := range []Key{root, Root(1, 1), Root(2, 0), root.Name("a"), root.Name("b"), root.Name(""), root.With(0), root.With(1),
-		root.With(0).With(1), root.With(1).With(0), root.With(1 << 63), root.With(math.MaxUint64)} {
+	for _, k := range []Key{
+		root, Root(1, 1), Root(2, 0), root.Name("a"), root.Name("b"), root.Name(""), root.With(0), root.With(1),
+		root.With(0).With(1), root.With(1).With(0), root.With(1 << 63), root.With(math.MaxUint64),
+	} {
 		assert.False(t, seen[k])
 		seen[k] = true
 	}
 	assert.Equal(t, root.Name("a").With(3), Root(1, 0).Name("a").With(3))
 	for q := range uint64(100) {
 		for f := range uint64(1000) {
-			k := root.With(q).With(f)
+			k := root.Name("grid").With(q).With(f)
 			require.False(t, seen[k])
 			seen[k] = true
 		}

@@ -39,7 +39,8 @@ func Random(seed uint64) *core.View {
 		for j := range v.Nodes {
 			if i != j && r.chance(.7) {
 				v.Links = append(v.Links, core.LinkView{From: v.Nodes[i].ID, To: v.Nodes[j].ID, LinkEstimate: core.LinkEstimate{
-					Rate: pick(r, 0, 1e3, 2.5e6, 1e9), RTT: pick(r, 0, 20*core.Millisecond, core.Second), Samples: r.IntN(3)}})
+					Rate: pick(r, 0, 1e3, 2.5e6, 1e9), RTT: pick(r, 0, 20*core.Millisecond, core.Second), Samples: r.IntN(3),
+				}})
 			}
 		}
 	}
@@ -99,11 +100,14 @@ func (r drawer) query(v *core.View, id core.QueryID) core.QueryView {
 		host = v.Nodes[r.IntN(len(v.Nodes))].ID
 	}
 	query := &core.Query{ID: id, Node: host, Camera: "camera", Pipeline: r.pipeline(), Constraint: core.Constraint{
-		Delay: pick(r, 0, core.Nanosecond, 300*core.Millisecond, 5*core.Second), Latency: pick(r, 0, 0, 500*core.Millisecond), Accuracy: pick(r, 0, .6, .9, 1)}}
+		Delay: pick(r, 0, core.Nanosecond, 300*core.Millisecond, 5*core.Second), Latency: pick(r, 0, 0, 500*core.Millisecond), Accuracy: pick(r, 0, .6, .9, 1),
+	}}
 	q := core.QueryView{Query: query, State: pick(r, core.StateUnscheduled, core.StateRunning), Since: core.Time(r.Int64N(int64(v.Now) + 1))}
 	if r.chance(.95) {
-		q.Camera = &core.Camera{ID: "camera", Node: host, Mode: pick(r, core.ModeLive, core.ModeFile), FPS: pick(r, 30.0, 25, 12.5, 5, .2, 120),
-			Resolution: pick(r, append(core.Resolutions(), core.Resolution{Width: 160, Height: 120}, core.Resolution{Width: 3840, Height: 2160})...)}
+		q.Camera = &core.Camera{
+			ID: "camera", Node: host, Mode: pick(r, core.ModeLive, core.ModeFile), FPS: pick(r, 30.0, 25, 12.5, 5, .2, 120),
+			Resolution: pick(r, append(core.Resolutions(), core.Resolution{Width: 160, Height: 120}, core.Resolution{Width: 3840, Height: 2160})...),
+		}
 	}
 	if r.chance(.7) {
 		q.Plan = r.plan(v, query)
@@ -149,8 +153,10 @@ func (r drawer) observe(q *core.QueryView) {
 		n = min(n, 1)
 	}
 	for i := range n {
-		o := core.Observation{Query: q.Query.ID, Frame: int64(i), Revision: q.Plan.Revision - r.Uint64N(2), Gap: r.Int64N(4), Known: r.chance(.7),
-			Objects: float64(r.IntN(30)), Size: r.Float64() * 2000, Area: r.Float64() / 10}
+		o := core.Observation{
+			Query: q.Query.ID, Frame: int64(i), Revision: q.Plan.Revision - r.Uint64N(2), Gap: r.Int64N(4), Known: r.chance(.7),
+			Objects: float64(r.IntN(30)), Size: r.Float64() * 2000, Area: r.Float64() / 10,
+		}
 		for _, a := range q.Plan.Stages {
 			t := core.Time(r.Int64N(int64(core.Second)))
 			o.Calls = append(o.Calls, core.Call{Node: a.Node, Model: a.Model, RoundTrip: t, Work: t / 2, Transfer: t / 2, Attempts: 1})
@@ -161,7 +167,9 @@ func (r drawer) observe(q *core.QueryView) {
 	}
 	if n := len(q.Observations); n > 0 && r.chance(.9) {
 		last := &q.Observations[n-1]
-		q.Runtime = core.RuntimeInfo{Frames: n, Delay: last.Delay(), Latency: last.Latency, LatencyP95: last.Latency,
-			ObjN: last.Objects, ObjSize: last.Size, ObjArea: last.Area, ObjKnown: last.Known, ObjStable: r.chance(.5)}
+		q.Runtime = core.RuntimeInfo{
+			Frames: n, Delay: last.Delay(), Latency: last.Latency, LatencyP95: last.Latency,
+			ObjN: last.Objects, ObjSize: last.Size, ObjArea: last.Area, ObjKnown: last.Known, ObjStable: r.chance(.5),
+		}
 	}
 }

@@ -54,8 +54,10 @@ func Regular(queries, nodes int) *core.View {
 	for i := range v.Nodes {
 		for j := range v.Nodes {
 			if i != j && (i < clouds || j < clouds) {
-				v.Links = append(v.Links, core.LinkView{From: v.Nodes[i].ID, To: v.Nodes[j].ID,
-					LinkEstimate: core.LinkEstimate{Rate: 2.5e6, RTT: 20 * core.Millisecond}})
+				v.Links = append(v.Links, core.LinkView{
+					From: v.Nodes[i].ID, To: v.Nodes[j].ID,
+					LinkEstimate: core.LinkEstimate{Rate: 2.5e6, RTT: 20 * core.Millisecond},
+				})
 			}
 		}
 	}
@@ -102,8 +104,10 @@ func Observe(q *core.QueryView, n int, roundTrip core.Time, objects float64) {
 	}
 	if n > 0 {
 		o := &q.Observations[0]
-		q.Runtime = core.RuntimeInfo{Frames: n, Delay: o.Delay(), Latency: o.Latency, LatencyP95: o.Latency,
-			ObjN: objects, ObjSize: o.Size, ObjArea: o.Area, ObjKnown: true, ObjStable: n >= 5}
+		q.Runtime = core.RuntimeInfo{
+			Frames: n, Delay: o.Delay(), Latency: o.Latency, LatencyP95: o.Latency,
+			ObjN: objects, ObjSize: o.Size, ObjArea: o.Area, ObjKnown: true, ObjStable: n >= 5,
+		}
 	}
 }
 
