@@ -79,7 +79,7 @@ func (m *JobManager) join(now Time, fx *Effects) {
 func (m *JobManager) sendJoin(now Time, fx *Effects) {
 	c := &m.cfg
 	m.tell(&Join{c.Node, c.Incarnation, c.Role, c.Class, m.heartbeat.Capacity, m.services(), c.Cameras}, fx)
-	m.due.set(dueJoin, now.Add(m.jitter(m.joinPause)))
+	m.due.set(dueJoin, now.Add(m.jitter(min(m.joinPause, m.set.Heartbeat))))
 	m.joinPause = m.longer(m.joinPause)
 }
 

@@ -49,6 +49,7 @@ func (r *jmRig) Wake(w *core.Wake) {
 	require.GreaterOrEqual(r.t, w.At, r.now, "a wake in the past")
 	r.wakes = append(r.wakes, w.At)
 }
+
 func (r *jmRig) Send(s *core.Send) {
 	require.Equal(r.t, core.Address{Node: "cloud", Part: core.PartManager}, s.To)
 	r.sends = append(r.sends, s.Msg)

@@ -15,8 +15,10 @@ func qmBatch(q core.QueryID, first, last uint64) *core.SyncResults {
 	for s := first; s <= last; s++ {
 		b.Results = append(b.Results, core.Result{
 			Seq: s, CameraFrame: int64(s) * 3,
-			Obs: core.Observation{Query: q, Frame: int64(s), Latency: 10 * ms, Gap: 1, Objects: 4, Known: true,
-				Calls: []core.Call{{Node: "edge1", Work: core.Time(s)}, {Node: "cloud"}}},
+			Obs: core.Observation{
+				Query: q, Frame: int64(s), Latency: 10 * ms, Gap: 1, Objects: 4, Known: true,
+				Calls: []core.Call{{Node: "edge1", Work: core.Time(s)}, {Node: "cloud"}},
+			},
 		})
 	}
 	return b

@@ -261,12 +261,14 @@ func (qmPredictor) Work(service string, model int, at core.Target, r core.Resolu
 	}
 	return core.Work{Mean: w + core.Time(objects)*core.Millisecond}, true
 }
+
 func (qmPredictor) Encode(core.Target, core.VideoConf) core.Time              { return 5 * core.Millisecond }
 func (qmPredictor) FrameBytes(core.VideoConf, core.Content) float64           { return 50_000 }
 func (qmPredictor) OutputBytes(string, core.Resolution, core.Content) float64 { return 1000 }
 func (qmPredictor) Accuracy(*core.Query, float64, core.VideoConf, []int, core.Content) float64 {
 	return .8
 }
+
 func (qmPredictor) Needs(service string, model int, _ core.Target) core.Needs {
 	bytes := [...]float64{200, 100}
 	if service == "b" {

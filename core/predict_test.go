@@ -27,7 +27,8 @@ func predictView(p core.Pipeline) *core.View {
 		},
 		Links: []core.LinkView{link("cloud", "edge1", 1e5), link("edge1", "cloud", 1e6), link("edge1", "edge3", 1e6), link("edge3", "edge1", 1e6)},
 		Services: []core.ServiceInfo{
-			{Name: "a", Models: []string{"m"}, Input: core.InputCrops}, {Name: "b", Models: []string{"m"}, Input: core.InputCrops},
+			{Name: "a", Models: []string{"m"}, Input: core.InputCrops},
+			{Name: "b", Models: []string{"m"}, Input: core.InputCrops},
 			{Name: "c", Models: []string{"m"}, Input: core.InputImage},
 		},
 	}

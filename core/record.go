@@ -52,8 +52,10 @@ const NumReasons = int(numReasons)
 
 // String returns the reason's name; "" for ReasonNone.
 func (r Reason) String() string {
-	return [...]string{"", "overrun", "deadline", "stopped", "no_plan", "refused", "node_down",
-		"timeout", "unreachable", "rejected", "service"}[r]
+	return [...]string{
+		"", "overrun", "deadline", "stopped", "no_plan", "refused", "node_down",
+		"timeout", "unreachable", "rejected", "service",
+	}[r]
 }
 
 // Part of a frame's latency.
@@ -185,6 +187,7 @@ func f64(b []byte, v float64) []byte { return u64(b, math.Float64bits(v)) }
 func str[S ~string](b []byte, s S) []byte {
 	return append(append(b, s...), 0)
 }
+
 func flag(b []byte, v bool) []byte {
 	if v {
 		return append(b, 1)

@@ -74,8 +74,10 @@ const (
 var streamNames = [numStreams]string{"static", "moving"}
 
 // point and curve are a function given by points, ascending by x.
-type point struct{ x, y float64 }
-type curve []point
+type (
+	point struct{ x, y float64 }
+	curve []point
+)
 
 // at interpolates piecewise linearly and stays at the end values beyond.
 func (c curve) at(x float64) float64 {

@@ -39,7 +39,7 @@ func TestClassroomFillsAsInTheRuns(t *testing.T) {
 		}
 		assert.InDelta(t, 18.7, sum/1e4, .1, "stays full")
 		area := s.Scene(0).Area * 1920 * 1080
-		assert.InDelta(t, 48, math.Sqrt(area), 4, "a face's side at 1080p")
+		assert.InDelta(t, 34, math.Sqrt(area), 4, "a face's side at 1080p")
 		assert.Equal(t, int64(123), s.Scene(123).Frame)
 	}
 }

@@ -28,19 +28,29 @@ type networkForm struct {
 
 // The forms, in the order in which they are tried.
 var networkForms = []networkForm{
-	{"vidq", "the project's own: CSV of t_s,rate_bps (bits per second), perhaps with a comment \"# vidq network: length_s=...\"",
+	{
+		"vidq", "the project's own: CSV of t_s,rate_bps (bits per second), perhaps with a comment \"# vidq network: length_s=...\"",
 		func(s string) bool {
 			return strings.HasPrefix(s, rateHeader) || strings.HasPrefix(s, "t_s,rate_bps")
-		}, (*networkParser).own},
-	{"starlink-down", "CSV with timestamp_start_dl,download,timestamp_start_ul,upload (Mbit/s, once a second): the download",
-		func(s string) bool { return strings.HasPrefix(s, "timestamp_start_dl,") }, (*networkParser).starlinkDown},
+		}, (*networkParser).own,
+	},
+	{
+		"starlink-down", "CSV with timestamp_start_dl,download,timestamp_start_ul,upload (Mbit/s, once a second): the download",
+		func(s string) bool { return strings.HasPrefix(s, "timestamp_start_dl,") }, (*networkParser).starlinkDown,
+	},
 	{"starlink-up", "the same: the upload", func(string) bool { return false }, (*networkParser).starlinkUp},
-	{"lumos", "CSV with bitrate, chunk_size and app_throughput (kbit/s): each video chunk's throughput",
-		func(s string) bool { return strings.Contains(s, "app_throughput") }, (*networkParser).lumos},
-	{"nyu", "\"x,Mbits/sec\" once a second (NYU-METS)",
-		func(s string) bool { return strings.HasSuffix(strings.TrimSpace(s), "bits/sec") }, (*networkParser).nyu},
-	{"pairs", "\"seconds Mbit/s\" separated by blanks (norway-3g, fcc-broadband in the Pensieve form)",
-		func(s string) bool { return len(strings.Fields(s)) == 2 }, (*networkParser).pairs},
+	{
+		"lumos", "CSV with bitrate, chunk_size and app_throughput (kbit/s): each video chunk's throughput",
+		func(s string) bool { return strings.Contains(s, "app_throughput") }, (*networkParser).lumos,
+	},
+	{
+		"nyu", "\"x,Mbits/sec\" once a second (NYU-METS)",
+		func(s string) bool { return strings.HasSuffix(strings.TrimSpace(s), "bits/sec") }, (*networkParser).nyu,
+	},
+	{
+		"pairs", "\"seconds Mbit/s\" separated by blanks (norway-3g, fcc-broadband in the Pensieve form)",
+		func(s string) bool { return len(strings.Fields(s)) == 2 }, (*networkParser).pairs,
+	},
 }
 
 // NetworkForms returns the names of the forms that ImportNetwork reads, each

@@ -19,9 +19,16 @@ func TestSetsAreThoseThatAreDocumented(t *testing.T) {
 
 // ladder is resolutions ascending by pixels, beyond the measured ends too.
 var ladder = []core.Resolution{
-	{Width: 80, Height: 60}, {Width: 320, Height: 240}, {Width: 480, Height: 360}, {Width: 640, Height: 360},
-	{Width: 640, Height: 480}, {Width: 960, Height: 540}, {Width: 1280, Height: 720}, {Width: 1600, Height: 900},
-	{Width: 1920, Height: 1080}, {Width: 3840, Height: 2160},
+	{Width: 80, Height: 60},
+	{Width: 320, Height: 240},
+	{Width: 480, Height: 360},
+	{Width: 640, Height: 360},
+	{Width: 640, Height: 480},
+	{Width: 960, Height: 540},
+	{Width: 1280, Height: 720},
+	{Width: 1600, Height: 900},
+	{Width: 1920, Height: 1080},
+	{Width: 3840, Height: 2160},
 }
 
 // TestConformance holds what every set must keep, on every service, model and class.

@@ -18,20 +18,33 @@ import (
 )
 
 // checked lets a Checker see a run.
-type checked struct{ c *coretest.Checker }
+type checked struct {
+	c     *coretest.Checker
+	s     *Sim
+	until core.Time
+	// newest plans as the manager wanted them two heartbeats (and what a message
+	// takes) before the end
+	wanted map[core.QueryID]uint64
+}
 
-func (w checked) told(now core.Time, node core.NodeID, ev core.Event) {
+func (w *checked) told(now core.Time, node core.NodeID, ev core.Event) {
+	if w.wanted == nil && now > w.until-3*core.Second && w.s.manager.m != nil {
+		w.wanted = map[core.QueryID]uint64{}
+		for _, q := range w.s.manager.m.Queries() {
+			w.wanted[q.Query.ID] = q.Plan.Revision
+		}
+	}
 	if f, ok := ev.(*core.FrameCaptured); ok {
 		w.c.Captured(now, node, f)
 	}
 }
 
-func (w checked) backend(s *Sim, node core.NodeID, _ core.Part, b core.Backend) core.Backend {
+func (w *checked) backend(s *Sim, node core.NodeID, _ core.Part, b core.Backend) core.Backend {
 	return &seen{b, s, node, w.c}
 }
-func (w checked) stored(now core.Time, sv *core.Save)         { w.c.Stored(now, sv) }
-func (w checked) restored(now core.Time, snap *core.Snapshot) { w.c.Restored(now, snap) }
-func (w checked) crashed(node core.NodeID)                    { w.c.Crashed(node) }
+func (w *checked) stored(now core.Time, sv *core.Save)         { w.c.Stored(now, sv) }
+func (w *checked) restored(now core.Time, snap *core.Snapshot) { w.c.Restored(now, snap) }
+func (w *checked) crashed(node core.NodeID)                    { w.c.Crashed(node) }
 
 type seen struct {
 	core.Backend
@@ -47,7 +60,6 @@ func (b *seen) Release(r *core.Release) {
 	b.Backend.Release(r)
 }
 func (b *seen) Send(m *core.Send) { b.c.Sent(b.s.k.Now(), m); b.Backend.Send(m) }
-
 
 // randomScenario makes a small system, a load and a number of faults from a seed.
 func randomScenario(seed uint64) (*scenarios.Scenario, sched.Spec) {
@@ -167,7 +179,8 @@ func runRandom(seed uint64) (run *result.Run, err error) {
 		return nil, err
 	}
 	c := coretest.NewChecker()
-	s.watch = checked{c}
+	w := &checked{c: c, s: s, until: sc.Duration}
+	s.watch = w
 	defer func() {
 		if p := recover(); p != nil {
 			panic(fmt.Sprintf("seed %d: %v", seed, p))
@@ -176,14 +189,15 @@ func runRandom(seed uint64) (run *result.Run, err error) {
 	if run, err = s.Run(context.Background()); err != nil {
 		return nil, err
 	}
-	jobs := map[core.NodeID]*core.JobManager{}
 	for _, n := range s.nodes {
-		if n.up {
-			jobs[n.id] = n.jobs
+		if !n.up {
+			continue
 		}
-	}
-	if s.manager.m != nil && len(s.store.pending) == 0 {
-		c.Converged(s.k.Now(), s.manager.m, jobs)
+		for _, j := range n.jobs.Jobs() {
+			if want := w.wanted[j.Query]; j.Revision < want && !j.State.Ended() {
+				return nil, fmt.Errorf("%s runs r%d of query %d, not r%d", n.id, j.Revision, j.Query, want)
+			}
+		}
 	}
 	if err := c.Err(); err != nil {
 		return nil, err

@@ -14,7 +14,6 @@ import (
 type chaos struct {
 	*env
 	r       *rand.Rand
-	at      []core.Time // camera frame 0 of each camera, by the order of nodes
 	queries int
 	log     []string
 }
