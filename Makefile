@@ -58,7 +58,7 @@ deps:
 ## golden: write the golden files of tests again (look at the difference before you commit it)
 .PHONY: golden
 golden:
-	$(GO) test ./core/... ./scenarios/... ./sim/... ./cmd/... -update
+	$(GO) test ./cmd/vidq-sim ./core ./scenarios -update
 
 ## bench: the benchmarks, and the kernel's time against a C++ priority queue of the same run
 .PHONY: bench

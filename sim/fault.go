@@ -6,8 +6,8 @@ import (
 	"vidq/scenarios"
 )
 
-// fault begins or ends fault i of the scenario. A fault kind is one case here and
-// in onRestart, and its description in package scenarios.
+// fault begins or ends fault i of the scenario. A fault kind is one case here, and its
+// keys and description in package scenarios.
 func (s *Sim) fault(i int, begin bool) error {
 	f := &s.sc.Faults[i]
 	s.worldRecord(&core.FaultRecord{At: s.k.Now(), Kind: f.Kind, Target: f.Target(), Begin: begin})
