@@ -31,6 +31,9 @@ type query struct {
 
 	held  []held // captured and not released, oldest first
 	sites []site // where its stages ran last, by stage
+
+	judge  kb.Judge // of the results under the plan of revision judged
+	judged uint64
 }
 
 // held is a captured frame that its job has not released yet.

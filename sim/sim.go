@@ -257,14 +257,16 @@ func (s *Sim) observe(r *core.FrameRecord) {
 	}
 	r.ContentFrame = h.scene.Frame
 	if r.Outcome == core.OutcomeDone {
-		p := q.spec.Pipeline
-		s.models = s.models[:0]
-		for i := range p {
-			s.models = append(s.models, int(h.models[i]))
+		if q.judged != r.Revision { // a revision is one configuration and choice of models
+			q.judged = r.Revision
+			s.models = s.models[:0]
+			for i := range q.spec.Pipeline {
+				s.models = append(s.models, int(h.models[i]))
+			}
+			q.judge = s.truth.Judge(q.spec.Pipeline, r.Video, s.models)
 		}
 		c := h.scene.Content()
-		r.Fresh = s.truth.Fresh(p, r.Video, s.models, c)
-		r.Decay = s.truth.Decay(c)
+		r.Fresh, r.Decay = q.judge.Fresh(c), q.judge.Decay(c)
 	}
 	s.chain.Add((*shown)(r))
 }
