@@ -13,7 +13,8 @@ import (
 )
 
 // BenchmarkScenario runs shipped scenarios, trace hash and result document
-// included, on one core. frames/s are done frames per second of wall time;
+// included, on one core. frames/s are done frames per second of wall time, those
+// of the warm-up too: they are simulated like any other;
 // allocs/frame are those of steady state: of the second half of the run.
 func BenchmarkScenario(b *testing.B) {
 	for _, c := range []struct {
@@ -22,7 +23,7 @@ func BenchmarkScenario(b *testing.B) {
 	}{{"face", 5 * core.Minute}, {"city", 20 * core.Second}} {
 		b.Run(c.name, func(b *testing.B) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-			sc, err := scenarios.Load(c.name, nil)
+			sc, err := scenarios.Load(c.name, []string{"warmup=0s"})
 			require.NoError(b, err)
 			frames := int64(0)
 			for b.Loop() {
