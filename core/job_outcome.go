@@ -180,6 +180,7 @@ func (m *JobManager) stagesDue(now Time, f *frame, fx *Effects) {
 		case stageHeld:
 			s.parts[PartQueueCamera] += now - s.since
 			m.call(now, f, i, fx)
+		case stageIdle, stageDone: // never active
 		}
 	}
 }

@@ -206,7 +206,7 @@ func (m *QueryManager) receive(now Time, r *Received, fx *Effects) {
 	case *SubmitQuery:
 		m.submit(now, r.From, msg, fx)
 	case *StopQuery:
-		m.stop(now, r.From, msg, fx)
+		m.stop(r.From, msg, fx)
 	}
 }
 

@@ -146,7 +146,7 @@ func (m *QueryManager) acceptDone(now Time, q *managedQuery, err string, fx *Eff
 }
 
 // stop takes the wish to end a query.
-func (m *QueryManager) stop(now Time, from Address, s *StopQuery, fx *Effects) {
+func (m *QueryManager) stop(from Address, s *StopQuery, fx *Effects) {
 	asked := requester{from, s.Request}
 	q := m.queryOf[s.Query]
 	switch {

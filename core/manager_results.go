@@ -96,7 +96,8 @@ func (q *managedQuery) observe(o *Observation) {
 	}
 	slot := &q.seen[q.used]
 	q.used++
-	calls := append(slot.Calls[:0], o.Calls...)
+	calls := slot.Calls[:0] // whose memory is kept
+	calls = append(calls, o.Calls...)
 	*slot = *o
 	slot.Calls = calls
 }

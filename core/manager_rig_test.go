@@ -110,6 +110,7 @@ func (r *qmRig) commit(s core.Save) {
 			if !found {
 				r.store.Nodes = append(r.store.Nodes, c.Node)
 			}
+		case core.ChangeResult: // a restart does not read results
 		}
 	}
 }

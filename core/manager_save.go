@@ -56,6 +56,7 @@ func (m *QueryManager) saved(now Time, ev *Saved, fx *Effects) {
 			m.plansDone(now, s.plans, ev.Err, fx)
 		case saveResults:
 			m.resultsDone(&s, ev.Err, fx)
+		case saveProgress: // nobody waits for it
 		}
 		return
 	}

@@ -24,7 +24,7 @@ type Address struct {
 // repeated, lost, delayed or reordered. A message is immutable once sent.
 type Message interface{ message() }
 
-// From users.
+// What users send to the query manager, and its answers.
 type (
 	// SubmitQuery asks for a query; answered by SubmitAnswer with the same
 	// Request once the query is durable. Query.ID is ignored.
@@ -32,6 +32,7 @@ type (
 		Request uint64
 		Query   Query
 	}
+	// SubmitAnswer tells the id of an accepted query.
 	SubmitAnswer struct {
 		Request uint64
 		Query   QueryID
@@ -42,6 +43,7 @@ type (
 		Request uint64
 		Query   QueryID
 	}
+	// StopAnswer tells that a query has ended for good, or why not.
 	StopAnswer struct {
 		Request uint64
 		Query   QueryID
@@ -88,6 +90,7 @@ type (
 
 // From the query manager to a node.
 type (
+	// JoinAck takes a node's incarnation in.
 	JoinAck struct {
 		Node        NodeID
 		Incarnation Incarnation

@@ -5,11 +5,11 @@ import (
 	"strconv"
 )
 
-// NodeID names a node of the testbed; CameraID a camera.
-type (
-	NodeID   string
-	CameraID string
-)
+// NodeID names a node of the testbed.
+type NodeID string
+
+// CameraID names a camera.
+type CameraID string
 
 // QueryID is the manager's number of a query: 1 and up, never used again, also
 // not after a restart. 0 is no query.

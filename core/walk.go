@@ -266,6 +266,7 @@ func failure(err CallError) Reason {
 		return ReasonUnreachable
 	case CallRejected:
 		return ReasonRejected
+	default:
+		return ReasonService
 	}
-	return ReasonService
 }

@@ -184,7 +184,7 @@ func (s *Sim) meta() result.Meta {
 
 // start schedules what happens of itself: nodes start within their first second,
 // each at a seeded phase, users ask and faults begin.
-func (s *Sim) start() error {
+func (s *Sim) start() {
 	for _, n := range s.nodes {
 		phase := s.keys.root.Name("start").Name(string(n.id)).Uniform()
 		s.k.Schedule(Event{At: core.Time(phase * float64(core.Second)), Key: key(kindStart, n.index, 0), Ref: uint32(n.index)})
@@ -197,7 +197,6 @@ func (s *Sim) start() error {
 			s.k.Schedule(Event{At: end, Key: key(kindFault, i, 0), Ref: uint32(i)})
 		}
 	}
-	return nil
 }
 
 // jobConfig is what a node's job manager is built from at a start.

@@ -14,11 +14,11 @@ func (s *Sim) fault(i int, begin bool) error {
 	s.inForce[i] = begin
 	switch f.Kind {
 	case scenarios.FaultNodeDown:
-		if n := s.nodeOf[f.Node]; begin {
-			n.fail()
-		} else {
+		n := s.nodeOf[f.Node]
+		if !begin {
 			return n.recover()
 		}
+		n.fail()
 	case scenarios.FaultLinkDown, scenarios.FaultLinkDegraded:
 		s.impair(s.nodeOf[f.Link[0]], s.nodeOf[f.Link[1]])
 		s.impair(s.nodeOf[f.Link[1]], s.nodeOf[f.Link[0]])

@@ -100,9 +100,7 @@ const slice = core.Second
 func (s *Sim) Run(ctx context.Context) (*result.Run, error) {
 	begin := s.wall()
 	defer context.AfterFunc(ctx, s.k.Stop)()
-	if err := s.start(); err != nil {
-		return nil, err
-	}
+	s.start()
 	// What happens at the instant of the end is outside of the run.
 	last, done := s.until-1, true
 	for t := core.Time(0); t < last && done && s.err == nil; {

@@ -82,8 +82,8 @@ func (a *args) time(v string) core.Time {
 	return core.Time(d)
 }
 
-func (a *args) query(i int) core.QueryID {
-	id, err := strconv.ParseUint(a.word(i), 10, 64)
+func (a *args) query() core.QueryID {
+	id, err := strconv.ParseUint(a.word(0), 10, 64)
 	if err != nil {
 		a.fail(err)
 	}
@@ -235,22 +235,22 @@ func (e *env) cmdPlan(a *args) {
 		n, model := a.pair(s)
 		p.Stages = append(p.Stages, core.Assignment{Node: core.NodeID(n), Model: model})
 	}
-	e.next.Set(a.query(0), p)
+	e.next.Set(a.query(), p)
 }
 
-func (e *env) cmdRefuse(a *args) { e.next.Refused = append(e.next.Refused, a.query(0)) }
+func (e *env) cmdRefuse(a *args) { e.next.Refused = append(e.next.Refused, a.query()) }
 
 func (e *env) cmdPace(a *args) {
 	rate, err := strconv.ParseFloat(a.word(1), 64)
 	if err != nil {
 		a.fail(err)
 	}
-	e.next.Pacing = append(e.next.Pacing, core.Pacing{Query: a.query(0), Rate: rate})
+	e.next.Pacing = append(e.next.Pacing, core.Pacing{Query: a.query(), Rate: rate})
 }
 
 func (e *env) cmdCharge(a *args) {
 	e.next.Charges = append(e.next.Charges, core.Charge{
-		Query: a.query(0), Node: core.NodeID(a.word(1)), Service: a.word(2), Model: int(a.number("model", 0)), Calls: int(a.number("calls", 1)),
+		Query: a.query(), Node: core.NodeID(a.word(1)), Service: a.word(2), Model: int(a.number("model", 0)), Calls: int(a.number("calls", 1)),
 		Resolution: core.Resolutions()[1],
 	})
 }

@@ -272,6 +272,7 @@ func (e *env) commit(s *core.Save) {
 			put(&e.store.Queries, *c.Query, func(q core.SavedQuery) bool { return q.Query.ID == c.Query.Query.ID })
 		case core.ChangeNode:
 			put(&e.store.Nodes, c.Node, func(n core.SavedNode) bool { return n.Node == c.Node.Node })
+		case core.ChangeResult: // a restart does not read results
 		}
 	}
 }

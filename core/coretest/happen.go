@@ -1,6 +1,7 @@
 package coretest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,7 +22,7 @@ func (e *env) cmdSubmit(a *args) {
 
 func (e *env) cmdStop(a *args) {
 	e.request++
-	e.user(&core.StopQuery{Request: e.request, Query: a.query(0)})
+	e.user(&core.StopQuery{Request: e.request, Query: a.query()})
 }
 
 // user has a user send a message to the manager.
@@ -112,7 +113,7 @@ func (e *env) cmdDeliver(a *args) {
 			return
 		}
 	}
-	a.fail(fmt.Errorf("messages go on and on"))
+	a.fail(errors.New("messages go on and on"))
 }
 
 func (e *env) cmdDrop(a *args) {
@@ -139,7 +140,7 @@ func (e *env) cmdHold(a *args) {
 // cmdSaved answers the saves that are under way now.
 func (e *env) cmdSaved(a *args) {
 	if e.manager == nil {
-		a.fail(fmt.Errorf("there is no manager"))
+		a.fail(errors.New("there is no manager"))
 		return
 	}
 	saves := e.manager.saves
@@ -166,7 +167,7 @@ func (e *env) host(a *args, q core.QueryID) *node {
 }
 
 func (e *env) cmdCapture(a *args) {
-	q := a.query(0)
+	q := a.query()
 	n := e.host(a, q)
 	if n == nil {
 		return
@@ -186,7 +187,7 @@ func (e *env) cmdCapture(a *args) {
 }
 
 func (e *env) cmdEnd(a *args) {
-	q := a.query(0)
+	q := a.query()
 	if n := e.host(a, q); n != nil {
 		delete(n.captures, q)
 		n.machine.step(&core.VideoEnded{Query: q})
@@ -225,7 +226,7 @@ func (e *env) cmdDone(a *args) {
 func (e *env) cmdSample(a *args) {
 	n := e.nodes[core.NodeID(a.word(0))]
 	if n == nil || n.machine == nil {
-		a.fail(fmt.Errorf("no such node runs"))
+		a.fail(errors.New("no such node runs"))
 		return
 	}
 	n.machine.step(&core.Sampled{Capacity: n.join.Capacity, Services: n.services})

@@ -237,28 +237,30 @@ func RecordLine(rec core.Record) string {
 }
 
 func frameLine(r *core.FrameRecord) string {
-	s := fmt.Sprintf("frame %d/%d camera frame %d r%d %s", r.Query, r.Frame, r.CameraFrame, r.Revision, r.Outcome)
+	var s strings.Builder
+	fmt.Fprintf(&s, "frame %d/%d camera frame %d r%d %s", r.Query, r.Frame, r.CameraFrame, r.Revision, r.Outcome)
 	if r.Reason != core.ReasonNone {
-		s += " " + r.Reason.String()
+		fmt.Fprintf(&s, " %s", r.Reason)
 	}
-	s += " after " + r.Latency.String()
+	fmt.Fprintf(&s, " after %s", r.Latency)
 	for i, t := range r.Breakdown {
 		if t != 0 {
-			s += fmt.Sprintf(", %s %s", core.PartName(i), t)
+			fmt.Fprintf(&s, ", %s %s", core.PartName(i), t)
 		}
 	}
-	return s
+	return s.String()
 }
 
 func roundLine(r *core.RoundRecord) string {
-	s := fmt.Sprintf("round %d: %d queries, %d changed", r.Round, r.Queries, r.Changed)
+	var s strings.Builder
+	fmt.Fprintf(&s, "round %d: %d queries, %d changed", r.Round, r.Queries, r.Changed)
 	for _, x := range []struct {
 		n    int
 		what string
 	}{{r.Refused, "refused"}, {r.Invalid, "invalid"}, {r.Settings, "settings"}, {r.Charges, "charges"}} {
 		if x.n > 0 {
-			s += fmt.Sprintf(", %d %s", x.n, x.what)
+			fmt.Fprintf(&s, ", %d %s", x.n, x.what)
 		}
 	}
-	return s
+	return s.String()
 }
