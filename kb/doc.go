@@ -7,7 +7,8 @@
 //   - set.go, open.go: a Set and where it comes from: profiles in TOML, embedded
 //     under profiles/ (the README there explains the form), or a folder of them,
 //     or a folder of the original's .pf files (pf.go). files.go has the forms,
-//     build.go checks and resolves services. Errors are *Error and name file and key.
+//     build.go checks and resolves services, text.go reads. Errors are *Error and
+//     name file and key. An embedded set is read once and shared.
 //
 //   - law.go, predict.go: work. A stage takes A + B*objects seconds, A and B by
 //     resolution, model and node class; piecewise linear in pixels between the

@@ -1,8 +1,8 @@
 package kb
 
 import (
+	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -33,49 +33,6 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// MaxFile is the size in bytes above which a trace is refused unread.
-const MaxFile = 64 << 20
-
-// maxProfile is the same for a profile, which a person writes.
-const maxProfile = 1 << 20
-
-// readFile reads a regular file of at most limit bytes.
-func readFile(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, &Error{File: path, Msg: cause(err)}
-	}
-	defer f.Close() // read only: nothing is lost
-	st, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, &Error{File: path, Msg: cause(err)}
-	case st.IsDir():
-		return nil, &Error{File: path, Msg: "is a folder, want a file"}
-	case st.Size() > limit:
-		return nil, tooLarge(path, limit)
-	}
-	return readAll(f, path, limit)
-}
-
-// readAll reads r to its end, at most limit bytes.
-func readAll(r io.Reader, file string, limit int64) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, limit+1))
-	switch {
-	case err != nil:
-		return nil, &Error{File: file, Msg: cause(err)}
-	case int64(len(b)) > limit:
-		return nil, tooLarge(file, limit)
-	case len(strings.TrimSpace(string(b))) == 0:
-		return nil, &Error{File: file, Msg: "is empty"}
-	}
-	return b, nil
-}
-
-func tooLarge(file string, limit int64) error {
-	return &Error{File: file, Msg: fmt.Sprintf("is larger than %d MB", limit>>20)}
-}
-
 // cause strips the operation and the path that os repeats in its errors.
 func cause(err error) string {
 	var pe *os.PathError
@@ -83,6 +40,18 @@ func cause(err error) string {
 		return pe.Err.Error()
 	}
 	return err.Error()
+}
+
+// csvError gives a csv error its file.
+func csvError(file string, err error) error {
+	var pe *csv.ParseError
+	if errors.As(err, &pe) {
+		return &Error{File: file, Line: pe.Line, Msg: pe.Err.Error()}
+	}
+	if errors.Is(err, io.EOF) {
+		return &Error{File: file, Msg: "is empty"}
+	}
+	return &Error{File: file, Msg: err.Error()}
 }
 
 // decode reads TOML strictly into v: a key that v does not have is an error.

@@ -18,19 +18,10 @@ type figure struct {
 
 // setFile is SET/set.toml.
 type setFile struct {
-	Title    string        `toml:"title"`
-	Base     []string      `toml:"base"`    // sets whose services this one inherits
-	Content  string        `toml:"content"` // class of content that is assumed where none is told
-	NoEncode bool          `toml:"no_encode"`
-	Constant *constantFile `toml:"constant_accuracy"`
-}
-
-// constantFile is an accuracy that does not look at the resolution.
-type constantFile struct {
-	figure
-	Value    float64 `toml:"value"`
-	Unstable float64 `toml:"unstable"`  // when the count of objects is known to change
-	BelowFPS float64 `toml:"below_fps"` // and the frame rate is below this
+	Title    string   `toml:"title"`
+	Base     []string `toml:"base"`    // sets whose services this one inherits
+	Content  string   `toml:"content"` // class of content that is assumed where none is told
+	NoEncode bool     `toml:"no_encode"`
 }
 
 // serviceFile is SET/SERVICE.toml.

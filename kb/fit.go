@@ -1,14 +1,12 @@
 package kb
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/csv"
 	"errors"
 	"io"
 	"math"
 	"slices"
-	"strconv"
 
 	"gonum.org/v1/gonum/stat"
 )
@@ -61,27 +59,6 @@ func ReadRun(r io.Reader, file string) ([]RunRow, error) {
 		return nil, &Error{File: file, Msg: "has no rows"}
 	}
 	return rows, nil
-}
-
-// csvError gives a csv error its file.
-func csvError(file string, err error) error {
-	var pe *csv.ParseError
-	if errors.As(err, &pe) {
-		return &Error{File: file, Line: pe.Line, Msg: pe.Err.Error()}
-	}
-	if errors.Is(err, io.EOF) {
-		return &Error{File: file, Msg: "is empty"}
-	}
-	return &Error{File: file, Msg: err.Error()}
-}
-
-// finite parses a number that is neither infinite nor NaN.
-func finite(s string) (float64, error) {
-	v, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-		return 0, errors.New(strconv.Quote(s) + " is not a number")
-	}
-	return v, nil
 }
 
 // Deduplicate drops the first warmup rows and keeps the last row of each group of
@@ -204,11 +181,4 @@ func FitFresh(row, fps []float64, cameraFPS, decay float64) float64 {
 		gy, gg = gy+float64(g*y), gg+float64(g*g)
 	}
 	return clamp01(gy / gg)
-}
-
-// lines returns a scanner of b's lines that takes lines of up to 1 MB.
-func lines(b []byte) *bufio.Scanner {
-	sc := bufio.NewScanner(bytes.NewReader(b))
-	sc.Buffer(nil, 1<<20)
-	return sc
 }

@@ -9,9 +9,22 @@ import (
 	"vidq/core"
 )
 
-// generated is a content generator at work: a pure function of the frame number.
+// generator is a kind of content that needs no file.
+type generator struct {
+	class  string
+	count  func(g *generated, k int64) float64        // objects in camera frame k
+	area   wander                                     // of a box, fraction of the frame
+	motion wander                                     // box heights per second
+	finish func(g *generated, k int64, s Scene) Scene // what else there is to it; nil = nothing
+}
+
+// wander is a figure that moves within a share of its mean, by straight lines
+// that take a period (seconds) each.
+type wander struct{ mean, share, period float64 }
+
+// generated is a generator before a camera: a pure function of the frame number.
 type generated struct {
-	scene func(g *generated, k int64) Scene
+	*generator
 	fps   float64
 	keys  [numPurposes]uint64
 	phase float64 // the camera's own start within a cycle, 0..1
@@ -27,10 +40,10 @@ const (
 	numPurposes
 )
 
-func newGenerated(scene func(*generated, int64) Scene, fps float64, seed uint64, camera core.CameraID) *generated {
+func newGenerated(of *generator, fps float64, seed uint64, camera core.CameraID) *generated {
 	h := fnv.New64a()
 	h.Write([]byte(camera)) // an fnv hash's Write never fails
-	g := &generated{scene: scene, fps: fps}
+	g := &generated{generator: of, fps: fps}
 	for i := range g.keys {
 		g.keys[i] = mix(mix(seed) ^ mix(h.Sum64()+uint64(i)))
 	}
@@ -39,18 +52,62 @@ func newGenerated(scene func(*generated, int64) Scene, fps float64, seed uint64,
 }
 
 // Scene implements Source.
-func (g *generated) Scene(k int64) Scene { return g.scene(g, max(k, 0)) }
+func (g *generated) Scene(k int64) Scene {
+	k = max(k, 0)
+	s := Scene{
+		Frame: -1, Objects: g.count(g, k), Stable: g.stable(k), Class: g.class,
+		Area: g.about(g.area, forArea, k), Motion: g.about(g.motion, forMotion, k),
+	}
+	if g.finish != nil {
+		s = g.finish(g, k, s)
+	}
+	return s
+}
 
-// generators are the kinds of content that need no file. All numbers in them are
-// assumed unless a comment says where they come from.
-var generators = map[string]func(*generated, int64) Scene{
-	"classroom": classroom,
-	"street":    street,
-	"traffic":   traffic,
-	"crossing":  crossing,
-	"corridor":  corridor,
-	"dashcam":   dashcam,
-	"empty":     func(*generated, int64) Scene { return Scene{Frame: -1, Stable: true, Class: "pedestrians"} },
+// generators are the kinds of content that need no file. All numbers are assumed
+// unless a comment says where they come from.
+var generators = map[string]*generator{
+	// Fills as in the original's runs. Faces are of the size that is typical of
+	// their class: the original noted a mean box of 2,336 px, a square of 48 px
+	// (that its frames were of 1080p is assumed).
+	"classroom": {
+		class: "faces", count: classroomCount, area: wander{48. * 48 / (1920 * 1080), .12, 10}, motion: wander{.1, .3, 5},
+		finish: func(_ *generated, k int64, s Scene) Scene {
+			s.Frame = k // as the runs number theirs
+			return s
+		},
+	},
+	// A pavement: people in waves of five minutes. Size and motion are those of
+	// PETS09-S2L1.
+	"street": {class: "pedestrians", count: streetCount, area: wander{.0061, .25, 20}, motion: wander{.36, .4, 10}},
+	// A road at a light: vehicles gather while it is red and drive off. They are
+	// one and a half times as long as those the accuracy table is for.
+	"traffic": {
+		class: "vehicles", count: trafficCount, area: wander{.00036, .35, 3}, motion: wander{1.1, .3, 2},
+		finish: func(g *generated, k int64, s Scene) Scene {
+			if g.cycle(g.seconds(k), lightCycle) < red {
+				s.Motion = g.about(wander{.05, .3, 2}, forMotion, k)
+			}
+			return s
+		},
+	},
+	// A zebra crossing: crowds walk for a third of every 80 s.
+	"crossing": {class: "pedestrians", count: crossingCount, area: wander{.009, .25, 8}, motion: wander{.45, .4, 5}},
+	// A door that now and then somebody passes, close to the camera. Size and
+	// motion are those of ChokePoint P1L.
+	"corridor": {
+		class: "pedestrians", count: corridorCount, area: wander{.0085, .4, 2}, motion: wander{2.5, .4, 2},
+		finish: func(_ *generated, _ int64, s Scene) Scene {
+			if s.Objects == 0 {
+				s.Area, s.Motion = 0, 0
+			}
+			return s
+		},
+	},
+	// A moving camera in traffic. Counts, size and motion are about those of KITTI
+	// tracking 0011.
+	"dashcam": {class: "ar", count: dashcamCount, area: wander{.0168, .5, 6}, motion: wander{1.15, .6, 8}},
+	"empty":   {class: "pedestrians", count: func(*generated, int64) float64 { return 0 }},
 }
 
 // Generators returns the names of the content generators, ascending.
@@ -77,9 +134,12 @@ func (g *generated) cycle(t, length float64) float64 {
 	return x - math.Floor(x)
 }
 
-// about is a factor that wanders by the given share around 1.
-func (g *generated) about(share float64, purpose int, t, period float64) float64 {
-	return 1 + float64(share*g.smooth(purpose, t, period))
+// about is where a figure has wandered by frame k.
+func (g *generated) about(w wander, purpose int, k int64) float64 {
+	if w.mean == 0 {
+		return 0
+	}
+	return w.mean * (1 + float64(w.share*g.smooth(purpose, g.seconds(k), w.period)))
 }
 
 // whole rounds a count.
@@ -87,34 +147,20 @@ func whole(x float64) float64 { return math.Floor(x + .5) }
 
 func (g *generated) seconds(k int64) float64 { return float64(k) / g.fps }
 
-// stable reports whether count was the same half a second and a second before
+// stable reports whether the count was the same half a second and a second before
 // frame k: about what the runtime context would see.
-func (g *generated) stable(count func(*generated, int64) float64, k int64) bool {
-	n := count(g, k)
-	return count(g, max(k-int64(g.fps/2), 0)) == n && count(g, max(k-int64(g.fps), 0)) == n
+func (g *generated) stable(k int64) bool {
+	n := g.count(g, k)
+	return g.count(g, max(k-int64(g.fps/2), 0)) == n && g.count(g, max(k-int64(g.fps), 0)) == n
 }
 
 // classroomFaces are the mean faces per 100 frames of the original's recorded
 // runs (834 frames, one row per camera frame).
 var classroomFaces = [...]float64{7.4, 8.8, 10.7, 12.5, 13.6, 15.8, 16.4, 17.5, 18.7}
 
-// classroom fills as in the original's runs: the mean goes in straight lines
-// through the middles of its hundreds of frames and, from frame 817 on, stays at
-// the last. Counts wander by about one around it. Faces are 34 px wide at 1080p
-// (assumed: back rows; the 2,336 px, 48 px square, that the original noted as a
-// mean box do not say at which resolution).
-func classroom(g *generated, k int64) Scene {
-	t := g.seconds(k)
-	return Scene{
-		Frame:   k,
-		Objects: classroomCount(g, k),
-		Area:    34. * 34 / (1920 * 1080) * g.about(.12, forArea, t, 10),
-		Motion:  .1 * g.about(.3, forMotion, t, 5),
-		Stable:  g.stable(classroomCount, k),
-		Class:   "faces",
-	}
-}
-
+// classroomCount goes in straight lines through the middles of the runs' hundreds
+// of frames and, from frame 817 on, stays at the last. It wanders by about one
+// around that.
 func classroomCount(g *generated, k int64) float64 {
 	const first, last = 7, 20 // fewest and most faces of the runs
 	// The last hundred ends with the run at frame 834: its middle is 817.
@@ -129,20 +175,6 @@ func classroomCount(g *generated, k int64) float64 {
 	return min(max(whole(mean+float64(.9*g.smooth(forCount, f, 12))), first), last)
 }
 
-// street is a pavement: people in waves of five minutes. Size and motion are
-// those of PETS09-S2L1.
-func street(g *generated, k int64) Scene {
-	t := g.seconds(k)
-	return Scene{
-		Frame:   -1,
-		Objects: streetCount(g, k),
-		Area:    .0061 * g.about(.25, forArea, t, 20),
-		Motion:  .36 * g.about(.4, forMotion, t, 10),
-		Stable:  g.stable(streetCount, k),
-		Class:   "pedestrians",
-	}
-}
-
 func streetCount(g *generated, k int64) float64 {
 	t := g.seconds(k)
 	x := 2*g.cycle(t, 300) - 1
@@ -153,24 +185,6 @@ func streetCount(g *generated, k int64) float64 {
 // The cycle of a traffic light in seconds and the share of red in it.
 const lightCycle, red = 60, .45
 
-// traffic is a road at a light: vehicles gather while it is red and drive off.
-// Vehicles are one and a half times as long as those the accuracy table is for.
-func traffic(g *generated, k int64) Scene {
-	t := g.seconds(k)
-	motion := .05
-	if p := g.cycle(t, lightCycle); p >= red {
-		motion = 1.1
-	}
-	return Scene{
-		Frame:   -1,
-		Objects: trafficCount(g, k),
-		Area:    .00036 * g.about(.35, forArea, t, 3),
-		Motion:  motion * g.about(.3, forMotion, t, 2),
-		Stable:  g.stable(trafficCount, k),
-		Class:   "vehicles",
-	}
-}
-
 func trafficCount(g *generated, k int64) float64 {
 	t := g.seconds(k)
 	p := g.cycle(t, lightCycle)
@@ -179,19 +193,6 @@ func trafficCount(g *generated, k int64) float64 {
 		n = 4 + float64(10*(1-p))/(1-red)
 	}
 	return max(whole(n+float64(1.5*g.smooth(forCount, t, 3))), 0)
-}
-
-// crossing is a zebra crossing: crowds walk for a third of every 80 s.
-func crossing(g *generated, k int64) Scene {
-	t := g.seconds(k)
-	return Scene{
-		Frame:   -1,
-		Objects: crossingCount(g, k),
-		Area:    .009 * g.about(.25, forArea, t, 8),
-		Motion:  .45 * g.about(.4, forMotion, t, 5),
-		Stable:  g.stable(crossingCount, k),
-		Class:   "pedestrians",
-	}
 }
 
 func crossingCount(g *generated, k int64) float64 {
@@ -204,19 +205,6 @@ func crossingCount(g *generated, k int64) float64 {
 	return max(whole(n+float64(1.5*g.smooth(forCount, t, 3))), 0)
 }
 
-// corridor is a door that now and then somebody passes, close to the camera. Size
-// and motion are those of ChokePoint P1L.
-func corridor(g *generated, k int64) Scene {
-	t := g.seconds(k)
-	n := corridorCount(g, k)
-	s := Scene{Frame: -1, Objects: n, Stable: g.stable(corridorCount, k), Class: "pedestrians"}
-	if n > 0 {
-		s.Area = .0085 * g.about(.4, forArea, t, 2)
-		s.Motion = 2.5 * g.about(.4, forMotion, t, 2)
-	}
-	return s
-}
-
 func corridorCount(g *generated, k int64) float64 {
 	const slot = 12.0 // seconds; in two of five somebody comes
 	t := g.seconds(k)
@@ -227,20 +215,6 @@ func corridorCount(g *generated, k int64) float64 {
 		return 2
 	}
 	return 1
-}
-
-// dashcam is a moving camera in traffic. Counts, size and motion are about those
-// of KITTI tracking 0011.
-func dashcam(g *generated, k int64) Scene {
-	t := g.seconds(k)
-	return Scene{
-		Frame:   -1,
-		Objects: dashcamCount(g, k),
-		Area:    .0168 * g.about(.5, forArea, t, 6),
-		Motion:  1.15 * g.about(.6, forMotion, t, 8),
-		Stable:  g.stable(dashcamCount, k),
-		Class:   "ar",
-	}
 }
 
 func dashcamCount(g *generated, k int64) float64 {

@@ -16,7 +16,6 @@ type Judge struct {
 	quantiser float64
 	side      float64 // of the frame relative to golden's
 	models    float64 // product of the models' relative accuracies
-	fps       float64
 }
 
 // Judge prepares to judge the results of p under v with the given models.
@@ -26,15 +25,11 @@ func (s *Set) Judge(p core.Pipeline, v core.VideoConf, models []int) Judge {
 		quantiser: s.codecOf(v).quantiser(v.Quality),
 		side:      math.Sqrt(max(float64(v.Resolution.Pixels()), 0) / goldenPixels),
 		models:    s.models(p, models),
-		fps:       v.FPS,
 	}
 }
 
 // Fresh is Set.Fresh.
 func (j *Judge) Fresh(c core.Content) float64 {
-	if k := j.set.constant; k != nil {
-		return k.accuracy(j.fps, c)
-	}
 	if j.models == 0 {
 		return 0
 	}
@@ -43,9 +38,6 @@ func (j *Judge) Fresh(c core.Content) float64 {
 
 // Decay is Set.Decay.
 func (j *Judge) Decay(c core.Content) float64 {
-	if j.set.constant != nil {
-		return 0
-	}
 	return j.classOf(c).rate(c)
 }
 
@@ -54,13 +46,4 @@ func (j *Judge) classOf(c core.Content) *contentClass {
 		j.class, j.content = c.Class, j.set.classOf(c)
 	}
 	return j.content
-}
-
-// accuracy is the original's: it drops when the count of objects is known to
-// change and frames are few.
-func (k *constantFile) accuracy(fps float64, c core.Content) float64 {
-	if c.Known && !c.Stable && fps < k.BelowFPS {
-		return k.Unstable
-	}
-	return k.Value
 }

@@ -317,20 +317,16 @@ func (p *networkParser) lumos() error {
 }
 
 func (p *networkParser) own() error {
-	sc := lines(p.b)
-	for line := 1; sc.Scan() && strings.HasPrefix(sc.Text(), "#"); line++ {
-		rest, ok := strings.CutPrefix(sc.Text(), rateHeader)
-		if !ok {
-			continue
+	err := header(p.b, rateHeader, func(line int, key, value string) error {
+		n, err := finite(value)
+		if key != "length_s" || err != nil || n <= 0 {
+			return p.fail(line, strconv.Quote(key+"="+value)+" is not length_s= and a positive number")
 		}
-		for _, kv := range strings.Fields(rest) {
-			k, v, _ := strings.Cut(kv, "=")
-			n, err := finite(v)
-			if k != "length_s" || err != nil || n <= 0 {
-				return p.fail(line, strconv.Quote(kv)+" is not length_s= and a positive number")
-			}
-			p.len = n
-		}
+		p.len = n
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	return p.table([]string{"t_s", "rate_bps"}, func(line int, v []string) error {
 		at, err := finite(v[0])

@@ -1,7 +1,9 @@
 package kb
 
 import (
+	"cmp"
 	"embed"
+	"errors"
 	"io/fs"
 	"maps"
 	"os"
@@ -9,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"vidq/core"
 )
@@ -45,7 +48,8 @@ func Sets() []string {
 // folder: of profiles in TOML (SERVICE.toml and, if it has them, set.toml,
 // classes.toml, codecs.toml, content.toml, which add to the embedded ones), or of
 // the original's .pf files. Errors name file and key. The work figures are
-// changed as o says.
+// changed as o says. An embedded set is read once in the life of the process and
+// shared by all who open it.
 func Open(name string, o Options) (*Set, error) {
 	if !(o.Noise >= 0) || o.Noise > 10 {
 		return nil, &Error{File: name, Key: "noise", Msg: "is " + ftoa(o.Noise) + ", must be within 0 and 10"}
@@ -57,35 +61,46 @@ func Open(name string, o Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.perturb(o)
-	return s, nil
+	return s.perturbed(o), nil
 }
 
-// open loads a set; seen are the sets that wait for it as their base.
+// open loads a set, or finds it among the embedded ones that were loaded before;
+// seen are the sets that wait for it as their base.
 func open(name string, seen []string) (*Set, error) {
 	if slices.Contains(seen, name) {
 		return nil, &Error{File: name, Key: "base", Msg: "goes round in a circle: " + strings.Join(append(seen, name), ", ")}
 	}
-	l := &loader{name: name, seen: append(slices.Clip(seen), name)}
-	switch {
-	case slices.Contains(Sets(), name):
-		l.show = path.Join(profilesDir, name)
-		sub, err := fs.Sub(embedded, l.show)
+	seen = append(slices.Clip(seen), name)
+	if slices.Contains(Sets(), name) {
+		return openEmbedded(name, seen)
+	}
+	st, err := os.Stat(name)
+	if err != nil {
+		return nil, &Error{File: name, Msg: "there is no such set of profiles; want a folder or one of " + strings.Join(Sets(), ", ")}
+	}
+	if !st.IsDir() {
+		return nil, &Error{File: name, Msg: "is a file, want a folder of profiles"}
+	}
+	l := &loader{name: name, show: name, fsys: os.DirFS(name), seen: seen}
+	return l.load()
+}
+
+// loaded are the embedded sets by name, each a func() (*Set, error) that loads it
+// at its first call. Reading the profiles takes longer than a short run does, and
+// experiments have thousands of those.
+var loaded sync.Map
+
+func openEmbedded(name string, seen []string) (*Set, error) {
+	load, _ := loaded.LoadOrStore(name, sync.OnceValues(func() (*Set, error) {
+		dir := path.Join(profilesDir, name)
+		sub, err := fs.Sub(embedded, dir)
 		if err != nil {
 			panic(err) // a name out of Sets
 		}
-		l.fsys = sub
-	default:
-		st, err := os.Stat(name)
-		if err != nil {
-			return nil, &Error{File: name, Msg: "there is no such set of profiles; want a folder or one of " + strings.Join(Sets(), ", ")}
-		}
-		if !st.IsDir() {
-			return nil, &Error{File: name, Msg: "is a file, want a folder of profiles"}
-		}
-		l.fsys, l.show = os.DirFS(name), name
-	}
-	return l.load()
+		l := &loader{name: name, show: dir, fsys: sub, seen: seen}
+		return l.load()
+	}))
+	return load.(func() (*Set, error))()
 }
 
 // loader reads one set.
@@ -103,8 +118,7 @@ func (l *loader) load() (*Set, error) {
 		name: l.name, services: map[string]*service{}, classes: map[string]*Class{},
 		codecs: map[string]*codec{}, contents: map[string]*contentClass{},
 	}
-	l.file.Content = "pedestrians"
-	if _, err := l.read(l.fsys, l.show, setFileName, &l.file); err != nil {
+	if err := l.read(l.fsys, l.show, setFileName, &l.file); err != nil {
 		return nil, err
 	}
 	shared, err := fs.Sub(embedded, profilesDir)
@@ -135,22 +149,22 @@ func (l *loader) load() (*Set, error) {
 	return l.set, nil
 }
 
-// read decodes a file of a folder; found is false when there is none.
-func (l *loader) read(fsys fs.FS, dir, file string, v any) (found bool, err error) {
+// read decodes a file of a folder into v, which stays as it is when there is none.
+func (l *loader) read(fsys fs.FS, dir, file string, v any) error {
 	show := path.Join(filepath.ToSlash(dir), file)
 	f, err := fsys.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
-		if os.IsNotExist(err) {
-			return false, nil
-		}
-		return false, &Error{File: show, Msg: cause(err)}
+		return &Error{File: show, Msg: cause(err)}
 	}
 	defer f.Close()
 	b, err := readAll(f, show, maxProfile)
 	if err != nil {
-		return true, err
+		return err
 	}
-	return true, decode(show, b, v)
+	return decode(show, b, v)
 }
 
 // shared reads what is not of one service.
@@ -162,7 +176,7 @@ func (l *loader) shared(fsys fs.FS, dir string) error {
 		file string
 		v    any
 	}{{classesFileName, &classes}, {codecsFileName, &codecs}, {contentFileName, &contents}} {
-		if _, err := l.read(fsys, dir, t.file, t.v); err != nil {
+		if err := l.read(fsys, dir, t.file, t.v); err != nil {
 			return err
 		}
 	}
@@ -191,19 +205,16 @@ func (l *loader) shared(fsys fs.FS, dir string) error {
 	return nil
 }
 
+// defaultContent is the content class of a set that does not name one.
+const defaultContent = "pedestrians"
+
 // settings checks set.toml.
 func (l *loader) settings() error {
 	b := &check{file: path.Join(filepath.ToSlash(l.show), setFileName)}
-	l.set.title, l.set.noEncode, l.set.constant = l.file.Title, l.file.NoEncode, l.file.Constant
-	if k := l.file.Constant; k != nil {
-		b.source("constant_accuracy", k.figure)
-		b.number("constant_accuracy.value", k.Value, 0, 1)
-		b.number("constant_accuracy.unstable", k.Unstable, 0, 1)
-		b.number("constant_accuracy.below_fps", k.BelowFPS, 0, 1e6)
-	}
-	l.set.content = l.set.contents[l.file.Content]
-	if l.set.content == nil {
-		b.fail("content", "there is no content class "+l.file.Content)
+	l.set.title, l.set.noEncode = l.file.Title, l.file.NoEncode
+	content := cmp.Or(l.file.Content, defaultContent)
+	if l.set.content = l.set.contents[content]; l.set.content == nil {
+		b.fail("content", "there is no content class "+content)
 	}
 	return b.err
 }
@@ -258,7 +269,7 @@ func (l *loader) services() error {
 		for _, n := range names {
 			var f serviceFile
 			show := path.Join(filepath.ToSlash(l.show), n+".toml")
-			if _, err := l.read(l.fsys, l.show, n+".toml", &f); err != nil {
+			if err := l.read(l.fsys, l.show, n+".toml", &f); err != nil {
 				return err
 			}
 			if f.Like != "" && !pass {

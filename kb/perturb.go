@@ -8,13 +8,16 @@ import (
 	"vidq/core"
 )
 
-// perturb multiplies the set's work figures by (1+bias)*exp(noise*z), z being
-// standard normal and keyed by service, model, class (or role) and resolution, so
-// that the same figure is wrong by the same factor in every run of a seed.
-func (s *Set) perturb(o Options) {
+// perturbed returns the set with its work figures multiplied by
+// (1+bias)*exp(noise*z), z being standard normal and keyed by service, model,
+// class (or role) and resolution, so that the same figure is wrong by the same
+// factor in every run of a seed. Others may hold s itself, which stays as it is.
+func (s *Set) perturbed(o Options) *Set {
 	if o.Noise == 0 && o.Bias == 0 {
-		return
+		return s
 	}
+	p := *s
+	p.services = make(map[string]*service, len(s.services))
 	for name, v := range s.services { // every figure by its own key: the order cannot matter
 		c := *v
 		c.models = make([]model, len(v.models))
@@ -30,8 +33,9 @@ func (s *Set) perturb(o Options) {
 			}
 			c.models[i] = m
 		}
-		s.services[name] = &c
+		p.services[name] = &c
 	}
+	return &p
 }
 
 func (m *ServiceModel) perturbed(o Options, service, model, class string) *ServiceModel {

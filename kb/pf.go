@@ -1,8 +1,6 @@
 package kb
 
 import (
-	"bufio"
-	"bytes"
 	"io"
 	"math"
 	"path"
@@ -30,7 +28,7 @@ func ReadPF(r io.Reader, file string) ([]PFRow, error) {
 		return nil, err
 	}
 	var rows []PFRow
-	sc := bufio.NewScanner(bytes.NewReader(b))
+	sc := lines(b)
 	for line := 1; sc.Scan(); line++ {
 		f := strings.Fields(sc.Text())
 		if len(f) == 0 {
@@ -84,9 +82,14 @@ var originals = []struct {
 
 const fallbackTable = "face_detection"
 
+// originalContent is the content that the original's tables were measured on.
+const originalContent = "faces"
+
 // tables makes the services of a folder of .pf files, as the original's loader
 // would: one service per file, and the original's services that lack a file
-// answer with face_detection's table. Accuracy is the original's constant.
+// answer with face_detection's table. The tables say nothing of accuracy: it is
+// that of the content, as in every set. Encoding is not reckoned, since its
+// tables are all that the original adds up.
 func (l *loader) tables(names []string) error {
 	for _, n := range names {
 		show := path.Join(filepath.ToSlash(l.show), n+".pf")
@@ -104,20 +107,18 @@ func (l *loader) tables(names []string) error {
 	for _, o := range originals {
 		s := l.set.services[o.name]
 		if s == nil {
-			fallback := l.set.services[fallbackTable]
-			if fallback == nil {
-				continue
-			}
-			c := *fallback
-			s = &c
-			s.info.Name = o.name
-			l.set.services[o.name] = s
+			s = l.set.services[fallbackTable]
 		}
-		s.info.Input = o.input
+		if s == nil {
+			continue
+		}
+		c := *s // it may be a base's, or stand for several
+		c.info.Name, c.info.Input = o.name, o.input
+		l.set.services[o.name] = &c
 	}
-	if l.set.constant == nil {
-		l.set.constant = &constantFile{Value: .9, Unstable: .6, BelowFPS: 20}
-		l.set.noEncode = true
+	l.set.noEncode = true
+	if l.file.Content == "" {
+		l.set.content = l.set.contents[originalContent]
 	}
 	return nil
 }

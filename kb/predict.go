@@ -45,12 +45,9 @@ func (s *Set) FrameSize(v core.VideoConf, c core.Content, k int64, z float64) fl
 	return s.Sizer(v, c).Bytes(k, z)
 }
 
-// typicalObjects is assumed of content that is not known.
-const typicalObjects = 10
-
 // OutputBytes implements core.Predictor: base + objects * (per object + per
-// pixel * the box's pixels at r). Of content that is not known, ten objects of
-// its class's typical size are assumed. An unknown service puts out nothing.
+// pixel * the box's pixels at r). Of content that is not known, core.TypicalObjects
+// of its class's typical size are assumed. An unknown service puts out nothing.
 func (s *Set) OutputBytes(service string, r core.Resolution, c core.Content) float64 {
 	v := s.services[service]
 	if v == nil {
@@ -58,7 +55,7 @@ func (s *Set) OutputBytes(service string, r core.Resolution, c core.Content) flo
 	}
 	n, area := c.Objects, c.Area
 	if !c.Known {
-		n = typicalObjects
+		n = core.TypicalObjects
 	}
 	if !c.Known || area <= 0 {
 		area = s.classOf(c).area
@@ -95,20 +92,13 @@ func (s *Set) models(p core.Pipeline, models []int) float64 {
 // Decay returns the rate (1/s) at which a result's accuracy falls with its age:
 // its class's, in proportion to the motion within [1/4, 4] of the typical.
 func (s *Set) Decay(c core.Content) float64 {
-	if s.constant != nil {
-		return 0
-	}
 	return s.classOf(c).rate(c)
 }
 
 // Accuracy implements core.Predictor: Fresh times the mean ageing over the
 // camera frames that one analysed frame stands for (MeanAgeing).
 func (s *Set) Accuracy(q *core.Query, cameraFPS float64, v core.VideoConf, models []int, c core.Content) float64 {
-	f := s.Fresh(q.Pipeline, v, models, c)
-	if s.constant != nil {
-		return f
-	}
-	return f * MeanAgeing(s.Decay(c), v.FPS, cameraFPS)
+	return s.Fresh(q.Pipeline, v, models, c) * MeanAgeing(s.Decay(c), v.FPS, cameraFPS)
 }
 
 // Needs implements core.Predictor; zero where the model cannot run.

@@ -44,7 +44,6 @@ type Set struct {
 	codecs   map[string]*codec
 	contents map[string]*contentClass
 	content  *contentClass // of content whose class is not told or not known
-	constant *constantFile // nil unless accuracy does not look at the picture
 	noEncode bool
 }
 

@@ -1,9 +1,12 @@
 package kb_test
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -139,9 +142,7 @@ func conformContent(t *testing.T, s *kb.Set, class string) {
 	} {
 		golden := core.VideoConf{Resolution: fullHD, FPS: 30, Encoder: "jpeg", Quality: 90}
 		best := s.Accuracy(q, 30, golden, []int{0}, c)
-		if name := s.Name(); name != "original" && name != "original-corrected" {
-			assert.InDelta(t, 1, best, 1e-12, class)
-		}
+		assert.InDelta(t, 1, best, 1e-12, class)
 		for _, e := range s.Encoders() {
 			for _, quality := range e.Qualities {
 				for _, fps := range []float64{.1, 1, 5, 10, 20, 30, 60} {
@@ -215,12 +216,13 @@ func TestFolderOfPFFilesIsTheOriginal(t *testing.T) {
 	checkOriginal(t, s, "face_detection")
 	_, ok := s.Work("face_aligment", 0, core.Target{Role: core.RoleEdge}, fullHD, 1)
 	assert.True(t, ok, "the misspelled file is a service of its own")
-	assert.Equal(t, .9, s.Accuracy(detectionQuery(), 30, core.VideoConf{}, nil, core.Content{}))
+	v := core.VideoConf{Resolution: core.Resolutions()[1], FPS: 10}
+	assert.Equal(t, open(t, "original").Accuracy(detectionQuery(), 30, v, nil, core.Content{}), s.Accuracy(detectionQuery(), 30, v, nil, core.Content{}))
 	write("face_alignment.pf", "360p\tedge\t0.190\n480p\tedge\t0.238\n720p\tedge\t0.623\n1080p\tedge\t1.444\n"+
 		"360p\tcloud\t0.090\n480p\tcloud\t0.138\n720p\tcloud\t0.223\n1080p\tcloud\t0.444")
 	checkOriginal(t, open(t, dir), "face_alignment")
-	if real, ok := data(t, "peer-runs", "profile"); ok {
-		checkOriginal(t, open(t, real), "face_detection")
+	if profiles, ok := data(t, "peer-runs", "profile"); ok {
+		checkOriginal(t, open(t, profiles), "face_detection")
 	}
 	write("x.toml", "")
 	_, err := kb.Open(dir, kb.Options{})
@@ -257,6 +259,53 @@ func TestOptionsPerturbTheWork(t *testing.T) {
 		_, err := kb.Open("measured", o)
 		assert.Error(t, err, "%+v", o)
 	}
+}
+
+// TestEmbeddedSetsAreSharedAndStayAsTheyAre opens everything at once, with and
+// without errors, and on top of a set that others hold.
+func TestEmbeddedSetsAreSharedAndStayAsTheyAre(t *testing.T) {
+	pf := t.TempDir() // a folder that is based on an embedded set and changes its services' inputs
+	require.NoError(t, os.WriteFile(filepath.Join(pf, "set.toml"), []byte("base = [\"devices\"]\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(pf, "face_detection.pf"), []byte("360p edge 0.117\n"), 0o600))
+	before := map[string]string{}
+	for _, name := range kb.Sets() {
+		before[name] = figures(open(t, name))
+	}
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for _, name := range append(kb.Sets(), pf) {
+				a, err := kb.Open(name, kb.Options{})
+				assert.NoError(t, err)
+				b, err := kb.Open(name, kb.Options{Bias: .5, Noise: .1, Seed: uint64(i)})
+				assert.NoError(t, err)
+				assert.NotEqual(t, figures(a), figures(b))
+				c, err := kb.Open(name, kb.Options{})
+				assert.NoError(t, err)
+				assert.Equal(t, name != pf, a == c, "an embedded set is read once, a folder as it is now: %s", name)
+			}
+		})
+	}
+	wg.Wait()
+	for _, name := range kb.Sets() {
+		assert.Equal(t, before[name], figures(open(t, name)))
+	}
+}
+
+// figures prints what the set says of work and inputs.
+func figures(s *kb.Set) string {
+	var b strings.Builder
+	for _, info := range s.Services() {
+		fmt.Fprintln(&b, info)
+		for _, class := range s.Classes() {
+			for model := range info.Models {
+				if m, ok := s.Model(info.Name, model, class); ok {
+					fmt.Fprintln(&b, class, *m)
+				}
+			}
+		}
+	}
+	return b.String()
 }
 
 func TestUnknownThingsAreToldOrZero(t *testing.T) {

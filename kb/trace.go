@@ -95,29 +95,24 @@ func parseTrace(b []byte, file string) (*Trace, error) {
 
 // header reads the comment that a trace may begin with.
 func (t *Trace) header(b []byte, file string) (class string, err error) {
-	sc := lines(b)
-	for line := 1; sc.Scan() && strings.HasPrefix(sc.Text(), "#"); line++ {
-		rest, ok := strings.CutPrefix(sc.Text(), traceHeader)
-		if !ok {
-			continue
-		}
-		for _, kv := range strings.Fields(rest) {
-			k, v, _ := strings.Cut(kv, "=")
-			switch k {
-			case "frame_rate":
-				t.FrameRate, err = finite(v)
-				if err != nil || t.FrameRate <= 0 || t.FrameRate > 1e6 {
-					return "", &Error{File: file, Line: line, Key: k, Msg: strconv.Quote(v) + " is not a frame rate"}
-				}
-			case "class":
-				class = v
-			case "image": // for people
-			default:
-				return "", &Error{File: file, Line: line, Key: k, Msg: "is not known here; want frame_rate, class or image"}
+	err = header(b, traceHeader, func(line int, key, value string) error {
+		bad := func(msg string) error { return &Error{File: file, Line: line, Key: key, Msg: msg} }
+		switch key {
+		case "frame_rate":
+			rate, err := finite(value)
+			if err != nil || rate <= 0 || rate > 1e6 {
+				return bad(strconv.Quote(value) + " is not a frame rate")
 			}
+			t.FrameRate = rate
+		case "class":
+			class = value
+		case "image": // for people
+		default:
+			return bad("is not known here; want frame_rate, class or image")
 		}
-	}
-	return class, nil
+		return nil
+	})
+	return class, err
 }
 
 // row takes a row in and says what is wrong with it, "" if nothing.

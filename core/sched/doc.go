@@ -5,8 +5,9 @@
 //
 //   - registry.go: Register, New, Names, Describe. params.go types and checks the
 //     parameters, spec.go reads and writes them as name[key=value,...].
-//   - place.go: where a stage may run, which cloud a query uses; what the plans
-//     of different schedulers have in common.
+//   - place.go: where a stage may run, which node a query is assigned to and which
+//     it uses while that is down; what the plans of different schedulers have in
+//     common.
 //   - memory.go: what a scheduler remembers of each query.
 //   - static.go, random.go: the trivial baselines.
 //   - latfirst.go: the original's scheduler in two modes. latfirst_peer.go is what
@@ -68,7 +69,7 @@
 // frames that it can stand for. The integral starts anew when the error changes
 // its sign. The controller says when to act and in which direction; what to do is
 // taken from all plans ranked anew, with the belief scaled by what the query's own
-// calls took; single knobs are moved only where no plan is predicted to do. A
-// belief whose accuracy does not depend on the resolution, such as the original's,
-// is no accuracy table: published figures stand in for it.
+// calls took; single knobs are moved only where no plan is predicted to do. After a
+// late plan it waits two periods before it tries a better one, twice as long each
+// time that such a try was late.
 package sched

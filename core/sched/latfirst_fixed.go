@@ -60,7 +60,7 @@ type fixedState struct {
 
 const (
 	takeWeight  = 0.5 // of the newest round's mean in took
-	minBackoff  = 4   // periods
+	minBackoff  = 2   // periods: between opposite moves
 	maxBackoff  = 10 * core.Minute
 	maxIdle     = 16          // periods
 	sameShare   = 0.1         // a share that differs by less is still the same

@@ -19,7 +19,6 @@ type world struct {
 	mode        core.Mode
 	constraint  core.Constraint
 	corrected   bool    // belief and truth know face_alignment
-	flat        float64 // accuracy that the belief says of every plan; 0 = the truth
 	host, cloud float64 // true work over believed
 	rate        func(t core.Time) float64
 	spike       float64 // probability that a frame takes ten times as long
@@ -41,7 +40,7 @@ func (w *world) run(t testing.TB, spec string) (o outcome) {
 	s, err := sched.New(specs[0], sched.Deps{})
 	require.NoError(t, err)
 	v := schedtest.Regular(0, 2)
-	v.Predictor = &schedtest.Predictor{Corrected: w.corrected, Flat: w.flat}
+	v.Predictor = &schedtest.Predictor{Corrected: w.corrected}
 	q := schedtest.AddQuery(v, "edge-000", w.mode, w.constraint, "face_detection", "face_alignment")
 	q.State = core.StateRunning
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -146,7 +145,6 @@ func TestLatfirstFixedHolds(t *testing.T) {
 		changes int     // at most
 	}{
 		"the original's belief": {func(*world) {}, .99, 6},
-		"no belief of accuracy": {func(w *world) { w.flat = .9 }, .97, 8},
 		"a true belief":         {func(w *world) { w.corrected, w.host, w.cloud = true, 1, 1 }, .97, 6},
 		"all slower threefold":  {func(w *world) { w.corrected, w.host, w.cloud = true, 3, 3 }, .97, 10},
 		"the cloud is slow":     {func(w *world) { w.corrected, w.host, w.cloud = true, .18, 6 }, .97, 10},

@@ -14,7 +14,8 @@ import (
 //     the start of the process, so that its gain grows with uptime;
 //   - it divides by the frames that a frame stands for plus one;
 //   - the context of objects is that of the last frame alone, hence always stable;
-//   - transfer costs nothing, accuracy is .9 whatever the plan;
+//   - transfer costs nothing; accuracy is .9 whatever the plan, since what it
+//     expects of a changing scene at a low rate, .6, needs a context of two frames;
 //   - a gap of 0 counts as none, so that cold plans may miss what others meet;
 //   - the first stage always starts on the host, and no stage comes back to it.
 //
@@ -37,8 +38,8 @@ type peerState struct {
 
 // The original's constants.
 const (
-	peerCameraFPS       = 30 // assumed of every camera
-	peerAccuracy        = 0.9
+	peerCameraFPS       = 30  // assumed of every camera
+	peerAccuracy        = 0.9 // expected of every plan
 	peerLargeObject     = 500 // pixels
 	peerKp              = 1.0
 	peerKi              = 0.1
@@ -154,7 +155,7 @@ func (s *latfirstPeer) cold(v *core.View, q *core.QueryView, bound, accuracy flo
 // predict fills in delays and sites: the seconds of every resolution and split,
 // summed in the original's order.
 func (s *latfirstPeer) predict(v *core.View, q *core.QueryView) {
-	n := len(q.Query.Pipeline)
+	stages, n := len(q.Query.Pipeline), objects(q)
 	s.delays, s.sites = s.delays[:0], s.sites[:0]
 	host := v.Node(q.Query.Node)
 	for _, st := range q.Query.Pipeline {
@@ -162,17 +163,17 @@ func (s *latfirstPeer) predict(v *core.View, q *core.QueryView) {
 	}
 	for _, r := range v.Knobs.Resolutions {
 		first := len(s.delays)
-		for range n {
+		for range stages {
 			s.delays = append(s.delays, 0)
 		}
 		sums := s.delays[first:]
 		for i, st := range q.Query.Pipeline {
 			near, far := math.NaN(), math.NaN()
 			if usable(v, q.Query.Node, host, st.Service, peerModel) {
-				near = seconds(v.Predictor.Work(st.Service, peerModel, target(host, q.Query.Node), r, q.Runtime.ObjN))
+				near = seconds(v.Predictor.Work(st.Service, peerModel, target(host, q.Query.Node), r, n))
 			}
 			if cloud := s.sites[i]; cloud != nil {
-				far = seconds(v.Predictor.Work(st.Service, peerModel, target(cloud, q.Query.Node), r, q.Runtime.ObjN))
+				far = seconds(v.Predictor.Work(st.Service, peerModel, target(cloud, q.Query.Node), r, n))
 			}
 			for split := range sums {
 				if i <= split {
@@ -226,7 +227,7 @@ func peerAdjust(v *core.View, q *core.QueryView, st *peerState, level int, accur
 	stable := st.known
 	nf, nr, offload := f, r, -1
 	switch {
-	case level > 0 && peerAccuracy < accuracy: // it never sees an unstable scene, where it would expect .6
+	case level > 0 && peerAccuracy < accuracy:
 		if level >= 2 && f+1 < len(v.Knobs.FPS) {
 			nf++
 		} else if r+1 < len(v.Knobs.Resolutions) {

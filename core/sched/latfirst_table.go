@@ -92,6 +92,14 @@ func contentOf(q *core.QueryView) core.Content {
 	return c
 }
 
+// objects is how many a stage is expected to find in a frame.
+func objects(q *core.QueryView) float64 {
+	if !q.Runtime.ObjKnown {
+		return core.TypicalObjects
+	}
+	return q.Runtime.ObjN
+}
+
 // changed reports whether the content differs enough to be looked up anew.
 func changed(a, b *core.Content) bool {
 	return a.Known != b.Known || a.Stable != b.Stable ||
@@ -102,7 +110,7 @@ func changed(a, b *core.Content) bool {
 func (t *table) lookUp(v *core.View, q *core.QueryView, s *latfirstFixed, host *core.NodeView, c core.Content) {
 	t.allocate(len(q.Query.Pipeline), len(v.Knobs.Resolutions), len(v.Knobs.FPS))
 	t.content, t.host = c, target(host, q.Query.Node)
-	n := q.Runtime.ObjN
+	n := objects(q)
 	video := core.VideoConf{}
 	video.Encoder, video.Quality, _ = encoder(&v.Knobs, "")
 	for f, fps := range v.Knobs.FPS {
@@ -137,7 +145,6 @@ func (t *table) lookUp(v *core.View, q *core.QueryView, s *latfirstFixed, host *
 			}
 		}
 	}
-	informed(t.value, &v.Knobs, q.Camera.FPS)
 	for i := range s.sites {
 		id := core.NodeID("")
 		if far := s.sites[i].node; far != nil {

@@ -2,14 +2,18 @@ package sched
 
 import "vidq/core"
 
-// usable reports whether the query's host can have the service run at n: the
-// node has workers for it and memory enough, and is the host itself or up and
-// linked with it both ways. (While the host is down no plan helps or harms.)
+// usable reports whether the query's host can have the service run at n now: it
+// is able to, and n is up or the host itself. (While the host is down no plan
+// helps or harms.)
 func usable(v *core.View, host core.NodeID, n *core.NodeView, service string, model int) bool {
-	if n == nil || !n.Up && n.ID != host || model < 0 {
-		return false
-	}
-	if s := n.Service(service); s == nil || s.Workers < 1 {
+	return n != nil && (n.Up || n.ID == host) && able(v, host, n, service, model)
+}
+
+// able reports whether the query's host can have the service run at n when n is
+// up: n has workers for it and memory enough, and is the host itself or linked
+// with it both ways.
+func able(v *core.View, host core.NodeID, n *core.NodeView, service string, model int) bool {
+	if s := n.Service(service); s == nil || s.Workers < 1 || model < 0 {
 		return false
 	}
 	if n.ID != host && !linked(v, host, n.ID) || !modelKnown(v, service, model) {
@@ -41,11 +45,9 @@ func target(n *core.NodeView, host core.NodeID) core.Target {
 	return core.Target{Class: n.Class, Role: n.Role}
 }
 
-// remote chooses the node, other than the host, that a query uses for a service:
-// a cloud that is linked with the host, or if no cloud can serve, another edge.
-// The queries of a host are spread over its clouds by their ids, and a query
-// whose node fails goes on to the next while the others stay where they are. It
-// returns nil when there is none.
+// remote chooses the node, other than the host, that a query uses for a service
+// now: a cloud, or if no cloud can serve, another edge. It returns nil when there
+// is none.
 func remote(v *core.View, q *core.Query, service string, model int) *core.NodeView {
 	if n := remoteOf(v, q, service, model, core.RoleCloud); n != nil {
 		return n
@@ -53,35 +55,45 @@ func remote(v *core.View, q *core.Query, service string, model int) *core.NodeVi
 	return remoteOf(v, q, service, model, core.RoleEdge)
 }
 
+// remoteOf is the node of the role that the query is assigned to, or while that is
+// down the next one: a query whose node fails moves on while the others stay
+// where they are. It returns nil when no such node can serve now.
 func remoteOf(v *core.View, q *core.Query, service string, model int, role core.Role) *core.NodeView {
-	reachable := 0 // also those that are down now, so that a failure moves only its own queries
-	for i := range v.Nodes {
-		if n := &v.Nodes[i]; n.Role == role && n.ID != q.Node && linked(v, q.Node, n.ID) {
-			reachable++
-		}
-	}
-	if reachable == 0 {
+	first := assigned(v, q, service, model, role)
+	if first < 0 {
 		return nil
 	}
-	first := int((uint64(q.ID) - 1) % uint64(reachable)) // ids start at 1
-	var before *core.NodeView                            // usable, but earlier in the round than first
-	k := 0
 	for i := range v.Nodes {
-		n := &v.Nodes[i]
-		if n.Role != role || n.ID == q.Node || !linked(v, q.Node, n.ID) {
-			continue
+		n := &v.Nodes[(first+i)%len(v.Nodes)]
+		if n.Role == role && n.ID != q.Node && usable(v, q.Node, n, service, model) {
+			return n
 		}
-		if usable(v, q.Node, n, service, model) {
-			if k >= first {
-				return n
-			}
-			if before == nil {
-				before = n
-			}
-		}
-		k++
 	}
-	return before
+	return nil
+}
+
+// assigned spreads queries evenly, by their ids, over the nodes of a role that are
+// able to serve them, up or not: it depends on what there is and not on how it
+// is. It returns an index of v.Nodes, -1 when there is no such node.
+func assigned(v *core.View, q *core.Query, service string, model int, role core.Role) int {
+	count := uint64(0)
+	for i := range v.Nodes {
+		if n := &v.Nodes[i]; n.Role == role && n.ID != q.Node && able(v, q.Node, n, service, model) {
+			count++
+		}
+	}
+	if count == 0 {
+		return -1
+	}
+	k := (uint64(q.ID) - 1) % count // ids start at 1; there is a k-th
+	for i := 0; ; i++ {
+		if n := &v.Nodes[i]; n.Role == role && n.ID != q.Node && able(v, q.Node, n, service, model) {
+			if k == 0 {
+				return i
+			}
+			k--
+		}
+	}
 }
 
 // fits reports whether the query's present plan can still run as it is.

@@ -11,17 +11,20 @@ import (
 )
 
 func TestParseSpecs(t *testing.T) {
-	for text, want := range map[string][]Spec{
-		"random":                            {{Name: "random"}},
-		" latfirst[ mode = peer ] , static": {{Name: "latfirst", Params: map[string]any{"mode": "peer"}}, {Name: "static"}},
-		"a[]":                               {{Name: "a"}},
-		`a[i=2,x=-0.5,b=true,s="2",w=4e]`:   {{Name: "a", Params: map[string]any{"i": int64(2), "x": -.5, "b": true, "s": "2", "w": "4e"}}},
-		"a[l=[host,cloud],e=[]]":            {{Name: "a", Params: map[string]any{"l": []any{"host", "cloud"}, "e": []any{}}}},
-		"a[t=250ms,r=720p,n=inf]":           {{Name: "a", Params: map[string]any{"t": "250ms", "r": "720p", "n": "inf"}}},
+	for _, c := range []struct {
+		text string
+		want []Spec
+	}{
+		{"random", []Spec{{Name: "random"}}},
+		{" latfirst[ mode = peer ] , static", []Spec{{Name: "latfirst", Params: map[string]any{"mode": "peer"}}, {Name: "static"}}},
+		{"a[]", []Spec{{Name: "a"}}},
+		{`a[i=2,x=-0.5,b=true,s="2",w=4e]`, []Spec{{Name: "a", Params: map[string]any{"i": int64(2), "x": -.5, "b": true, "s": "2", "w": "4e"}}}},
+		{"a[l=[host,cloud],e=[]]", []Spec{{Name: "a", Params: map[string]any{"l": []any{"host", "cloud"}, "e": []any{}}}}},
+		{"a[t=250ms,r=720p,n=inf]", []Spec{{Name: "a", Params: map[string]any{"t": "250ms", "r": "720p", "n": "inf"}}}},
 	} {
-		got, err := ParseSpecs(text)
-		require.NoError(t, err, text)
-		assert.Equal(t, want, got, text)
+		got, err := ParseSpecs(c.text)
+		require.NoError(t, err, c.text)
+		assert.Equal(t, c.want, got, c.text)
 	}
 	for text, message := range map[string]string{
 		"":               "want a scheduler's name at the end",

@@ -23,7 +23,9 @@ type staticConfig struct {
 }
 
 // static plans a query once and then leaves it alone, also when a node of the
-// plan fails: that is what it is to show.
+// plan fails: that is what it is to show. Where stages run follows from the
+// topology and the query's id alone, not from what happens to be up: a query
+// whose nodes are not up yet waits for them.
 type static struct {
 	staticConfig
 	limit core.Resolution
@@ -61,8 +63,8 @@ func (s *static) Plan(v *core.View, q *core.QueryView) (core.Plan, bool) {
 	p := core.Plan{Video: video, InFlight: s.InFlight, Buffer: s.Buffer, Stages: make([]core.Assignment, len(q.Query.Pipeline))}
 	for i := range q.Query.Pipeline {
 		n := s.site(v, q.Query, i, model)
-		if n == nil {
-			return core.Plan{}, false // a query that has no such plan is not served
+		if !usable(v, q.Query.Node, n, q.Query.Pipeline[i].Service, model) {
+			return core.Plan{}, false // not yet, or never: a query that has no such plan is not served
 		}
 		p.Stages[i] = core.Assignment{Node: n.ID, Model: model}
 	}
@@ -101,28 +103,25 @@ func (s *static) word(stage int) string {
 	return "cloud"
 }
 
-// site finds the node of a stage, nil when none can serve it.
+// site is where a stage belongs, nil when there is no such node.
 func (s *static) site(v *core.View, q *core.Query, stage, model int) *core.NodeView {
-	service := q.Pipeline[stage].Service
-	var n *core.NodeView
+	role := core.RoleEdge
 	switch w := s.word(stage); w {
+	case "edge":
 	case "cloud":
 		if h := v.Node(q.Node); h != nil && h.Role == core.RoleCloud {
-			n = h // a camera in the cloud
-			break
+			return h // a camera in the cloud
 		}
-		n = remoteOf(v, q, service, model, core.RoleCloud)
-	case "edge":
-		n = remoteOf(v, q, service, model, core.RoleEdge)
+		role = core.RoleCloud
 	case "host":
-		n = v.Node(q.Node)
+		return v.Node(q.Node)
 	default:
-		n = v.Node(core.NodeID(w))
+		return v.Node(core.NodeID(w))
 	}
-	if !usable(v, q.Node, n, service, model) {
-		return nil
+	if i := assigned(v, q, q.Pipeline[stage].Service, model, role); i >= 0 {
+		return &v.Nodes[i]
 	}
-	return n
+	return nil
 }
 
 // holds reports whether the query's present plan is one that s makes, on nodes

@@ -1,6 +1,7 @@
 package sched_test
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 
@@ -78,30 +79,94 @@ func TestStaticUnservable(t *testing.T) {
 	assert.Len(t, decide(t, v, "static[plan=all-edge]").Plans, 1)
 }
 
-// The queries of a host are spread over its clouds, and the failure of one moves
-// its own queries only.
+// firstStages tells by query where a decision puts the first stage.
+func firstStages(t *testing.T, v *core.View, spec string) map[core.QueryID]core.NodeID {
+	at := map[core.QueryID]core.NodeID{}
+	for _, p := range decide(t, v, spec).Plans {
+		at[p.Query] = p.Plan.Stages[0].Node
+	}
+	return at
+}
+
+// Queries are spread over the clouds. While one is down latfirst moves its queries
+// and no others; static lets them wait for it.
 func TestCloudsShareQueries(t *testing.T) {
 	v := schedtest.Regular(12, 40) // four clouds
-	clouds := func() []core.NodeID {
-		var ids []core.NodeID
-		for _, p := range decide(t, v, "static").Plans {
-			ids = append(ids, p.Plan.Stages[0].Node)
+	for _, spec := range []string{"static", "latfirst"} {
+		v.Nodes[1].Up = true
+		before := firstStages(t, v, spec)
+		require.Len(t, before, 12, spec)
+		for id, at := range before {
+			assert.Equal(t, v.Nodes[(id-1)%4].ID, at, spec)
 		}
-		return ids
-	}
-	before := clouds()
-	require.Len(t, before, 12)
-	for i, id := range before {
-		assert.Equal(t, v.Nodes[i%4].ID, id)
-	}
-	v.Nodes[1].Up = false
-	for i, id := range clouds() {
-		if i%4 == 1 {
-			assert.Equal(t, v.Nodes[2].ID, id)
-		} else {
-			assert.Equal(t, before[i], id)
+		v.Nodes[1].Up = false
+		after := firstStages(t, v, spec)
+		for id, at := range before {
+			switch {
+			case (id-1)%4 != 1:
+				assert.Equal(t, at, after[id], spec)
+			case spec == "static":
+				assert.NotContains(t, after, id)
+			default:
+				assert.Equal(t, v.Nodes[2].ID, after[id])
+			}
 		}
 	}
+}
+
+// What static decides does not depend on the order in which nodes come up.
+func TestStaticWaitsForItsNodes(t *testing.T) {
+	for _, spec := range []string{"static", "static[plan=golden]", "static[plan=given,host_stages=1]", "static[plan=given,place=[edge,cloud]]"} {
+		all := schedtest.Regular(12, 40)
+		for i := range all.Nodes { // so that there are other edges to go to
+			for j := range all.Nodes {
+				if a, b := all.Nodes[i].ID, all.Nodes[j].ID; i != j && all.Link(a, b) == nil {
+					all.Links = append(all.Links, core.LinkView{From: a, To: b, LinkEstimate: core.LinkEstimate{Rate: 1e9}})
+				}
+			}
+		}
+		slices.SortFunc(all.Links, func(a, b core.LinkView) int {
+			return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
+		})
+		want := map[core.QueryID]core.Plan{}
+		for _, p := range decide(t, all, spec).Plans {
+			want[p.Query] = p.Plan
+		}
+		require.Len(t, want, 12, spec)
+
+		v := schedtest.Clone(all)
+		for i := range v.Nodes {
+			v.Nodes[i].Up = false
+		}
+		specs, err := sched.ParseSpecs(spec)
+		require.NoError(t, err)
+		s := build(t, specs[0])
+		got := map[core.QueryID]core.Plan{}
+		var d core.Decision
+		for i := range v.Nodes {
+			v.Nodes[len(v.Nodes)-1-i].Up = true // the last first
+			d.Reset()
+			s.Schedule(v, &d)
+			require.NoError(t, schedtest.Check(v, &d))
+			for _, p := range d.Plans {
+				assert.NotContains(t, got, p.Query, "decided once")
+				got[p.Query] = p.Plan
+			}
+			schedtest.Advance(v, &d)
+		}
+		assert.Equal(t, want, got, spec)
+	}
+}
+
+// A node that cannot serve takes no part in the spread.
+func TestSpreadOverThoseThatCanServe(t *testing.T) {
+	v := schedtest.Regular(12, 40)
+	v.Nodes[1].Services = nil
+	n := map[core.NodeID]int{}
+	for _, at := range firstStages(t, v, "static") {
+		n[at]++
+	}
+	assert.Equal(t, map[core.NodeID]int{"cloud-000": 4, "cloud-002": 4, "cloud-003": 4}, n)
 }
 
 func TestRandom(t *testing.T) {

@@ -14,9 +14,6 @@ type Predictor struct {
 	// Corrected gives face_alignment its own table. The original looks for it
 	// under a misspelt file name and takes face_detection's instead.
 	Corrected bool
-	// Flat is an accuracy that every plan is said to have, as the original
-	// believes; 0 = none.
-	Flat float64
 	// Unknown is a service of which nothing is known: it can run nowhere.
 	Unknown string
 }
@@ -90,9 +87,6 @@ func (p *Predictor) OutputBytes(_ string, _ core.Resolution, c core.Content) flo
 // Accuracy is what the resolution is worth, times the models' worth, times what
 // is left after the mean age of a result.
 func (p *Predictor) Accuracy(_ *core.Query, cameraFPS float64, v core.VideoConf, models []int, c core.Content) float64 {
-	if p.Flat > 0 {
-		return p.Flat
-	}
 	a := interpolate(&sharpness, float64(v.Resolution.Pixels()))
 	for _, m := range models {
 		a *= modelWorth[min(max(m, 0), len(modelWorth)-1)]
