@@ -1,0 +1,279 @@
+package sched
+
+import (
+	"math"
+
+	"vidq/core"
+)
+
+// station is whatever serves: the cores of a node, its gpu slots, the workers of a
+// service there, one direction of a link.
+type station struct {
+	capacity float64            // cores, slots or workers; 1 for a link
+	load     float64            // of it in use on average under the plans that are counted
+	users    float64            // queries that use it
+	models   [maxModels]float64 // of a service: those that use each of its models
+}
+
+// use is what a plan takes of a station.
+type use struct {
+	station int
+	amount  float64
+	model   int // of a service
+}
+
+// burst is half the sum of the squared variations of arrivals and of service, the
+// factor of Kingman's formula: .5 are Poisson arrivals of constant work. Cameras are
+// steadier, but many of them meet, and work varies.
+const burst = .5
+
+// unserved is the factor by which a station that is asked for more than it has
+// holds work up: its queue grows without bound.
+const unserved = 1e3
+
+// wait is by how much of its work a job waits, where amount is what its query adds
+// to the load and need is what one job takes at once. It is Sakasegawa's
+// approximation for several servers (1977), for the load of the others: a query's
+// own frames come one after the other.
+func (s *station) wait(amount, need float64) float64 {
+	if s.capacity <= 0 {
+		return unserved
+	}
+	total := (s.load + amount) / s.capacity
+	if total >= .995 {
+		return unserved * max(total, 1)
+	}
+	others := s.load / s.capacity
+	if others <= 1e-6 {
+		return 0
+	}
+	servers := 1.
+	if need > 0 {
+		servers = max(1, s.capacity/need)
+	}
+	if servers < 1.5 {
+		return burst * others / (1 - total)
+	}
+	if others < .3 && servers > 4 {
+		return 0
+	}
+	return burst * math.Pow(others, math.Sqrt(2*(servers+1))-1) / (servers * (1 - total))
+}
+
+// toll is what it costs the others, in queries served, that amount is added to
+// the station's load. A station costs nothing while it is mostly idle; from there
+// on each of its users is at some risk, and beyond its capacity the risk goes on to
+// grow, so that those who take most for what they are worth give way.
+func (s *station) toll(amount float64) float64 {
+	if s.capacity <= 0 {
+		return 0
+	}
+	return s.users * (risk((s.load+amount)/s.capacity) - risk(s.load/s.capacity))
+}
+
+// risk rises from 0 at a utilisation of safe to 1 at twice the distance from there to 1.
+func risk(utilisation float64) float64 {
+	const safe = .75
+	if utilisation <= safe {
+		return 0
+	}
+	x := (min(utilisation, 4) - safe) / (2 * (1 - safe))
+	return x * x * 2
+}
+
+// system is a view in numbers: its nodes and links as stations.
+type system struct {
+	v        *core.View
+	f        *figures
+	stations []station
+	first    []int // station of each node's cores; its gpu and its services follow
+	links    int   // station of the first link, in the order of the view
+	linkOf   []int32
+	rates    []float64 // bytes per second of each link
+	rtts     []float64 // seconds
+	varies   []float64 // by how much transfers vary, as a share
+}
+
+// index finds the links between nodes.
+func (s *system) index(v *core.View) {
+	s.v = v
+	n := len(v.Nodes)
+	if cap(s.linkOf) < n*n {
+		s.linkOf = make([]int32, n*n)
+	}
+	s.linkOf = s.linkOf[:n*n]
+	for i := range s.linkOf {
+		s.linkOf[i] = -1
+	}
+	from, at := -1, core.NodeID("")
+	for i := range v.Links {
+		l := &v.Links[i]
+		if from < 0 || l.From != at {
+			from, at = nodeIndex(v, l.From), l.From
+		}
+		if to := nodeIndex(v, l.To); from >= 0 && to >= 0 {
+			s.linkOf[from*n+to] = int32(i)
+		}
+	}
+}
+
+// link returns the index of the link from a to b, -1 if there is none.
+func (s *system) link(a, b int) int { return int(s.linkOf[a*len(s.v.Nodes)+b]) }
+
+// lay lays the stations of the indexed view out, without load.
+func (s *system) lay(f *figures, links *linkMemory) {
+	v := s.v
+	s.f = f
+	s.stations, s.first = s.stations[:0], s.first[:0]
+	for i := range v.Nodes {
+		n := &v.Nodes[i]
+		s.first = append(s.first, len(s.stations))
+		s.stations = append(s.stations, station{capacity: n.Cores}, station{capacity: n.GPUs})
+		for j := range n.Services {
+			s.stations = append(s.stations, station{capacity: float64(s.workers(i, j))})
+		}
+	}
+	s.links = len(s.stations)
+	s.rates, s.rtts, s.varies = s.rates[:0], s.rtts[:0], s.varies[:0]
+	for i := range v.Links {
+		s.stations = append(s.stations, station{capacity: 1})
+		rate, varies := links.rate(v.Now, i, &v.Links[i])
+		s.rates = append(s.rates, max(rate, 1))
+		s.rtts = append(s.rtts, v.Links[i].RTT.Seconds())
+		s.varies = append(s.varies, varies)
+	}
+}
+
+func nodeIndex(v *core.View, id core.NodeID) int {
+	lo, hi := 0, len(v.Nodes)
+	for lo < hi {
+		if m := (lo + hi) / 2; v.Nodes[m].ID < id {
+			lo = m + 1
+		} else {
+			hi = m
+		}
+	}
+	if lo < len(v.Nodes) && v.Nodes[lo].ID == id {
+		return lo
+	}
+	return -1
+}
+
+// workers is how many workers a service can have: those that it has, or as many as
+// the node has cores and slots for where that is more and the memory is known to
+// suffice.
+func (s *system) workers(node, service int) int {
+	n := &s.v.Nodes[node]
+	have := n.Services[service].Workers
+	if have < 1 || len(s.f.nodes[node].services[service].models) == 0 {
+		return max(have, 0)
+	}
+	model := max(n.Services[service].Model, 0)
+	models := s.f.nodes[node].services[service].models
+	needs := models[min(model, len(models)-1)].needs
+	could := math.Inf(1)
+	if needs.CPU > 0 {
+		could = n.Cores / needs.CPU
+	}
+	if needs.GPU > 0 {
+		could = min(could, n.GPUs/needs.GPU)
+	}
+	if needs.Memory > 0 && n.Memory > 0 {
+		rest := n.Memory
+		for i := range n.Services {
+			if m := s.f.nodes[node].services[i].models; i != service && len(m) > 0 {
+				rest -= float64(n.Services[i].Workers) * m[min(max(n.Services[i].Model, 0), len(m)-1)].needs.Memory
+			}
+		}
+		could = min(could, rest/float64(len(n.Services))/needs.Memory)
+	}
+	if could > 1e4 || could != could {
+		return have
+	}
+	return max(have, int(could))
+}
+
+// count adds a plan's uses to the load, or takes them away with sign -1.
+func (s *system) count(uses []use, sign float64) {
+	for _, u := range uses {
+		t := &s.stations[u.station]
+		t.load = max(t.load+sign*u.amount, 0)
+		t.users = max(t.users+sign, 0)
+		t.models[u.model] = max(t.models[u.model]+sign, 0)
+	}
+}
+
+// linkMemory is what calls tell of links beyond the view's estimates, which are
+// medians of the last seconds: how fast each is right now, and how fast it is as a
+// rule.
+type linkMemory struct{ rows []linkRow } // as in the view
+
+type linkRow struct {
+	from, to core.NodeID
+	now      ratio // logarithm of the rate in bytes per second, the last calls'
+	usual    ratio // the same of the last minutes
+	at       core.Time
+	held     float64 // by how much transfers were held up in the last round, as a factor
+}
+
+// How many calls a link's rate is told by, and after how many seconds without any
+// a link is believed to be half way back to what it is as a rule: else nobody
+// would find out that a disturbance is over.
+const (
+	linkNow      = 12.
+	linkUsual    = 400.
+	linkRecovery = 4.
+)
+
+// add takes a call in that saw such a rate, in bytes per second.
+func (r *linkRow) add(rate float64, at core.Time) {
+	x := math.Log(max(rate, 1))
+	if r.now.n == 0 || at-r.at > 5*core.Second {
+		r.now = ratio{}
+	}
+	r.now.blend(x, linkNow)
+	r.usual.blend(x, linkUsual)
+	r.at = at
+}
+
+// fit makes the rows those of the view's links.
+func (m *linkMemory) fit(v *core.View) {
+	same := len(m.rows) == len(v.Links)
+	for i := 0; same && i < len(v.Links); i++ {
+		same = m.rows[i].from == v.Links[i].From && m.rows[i].to == v.Links[i].To
+	}
+	if same {
+		return
+	}
+	old := m.rows
+	m.rows = make([]linkRow, len(v.Links))
+	k := 0
+	for i := range v.Links {
+		l := &v.Links[i]
+		m.rows[i] = linkRow{from: l.From, to: l.To}
+		for k < len(old) && (old[k].from < l.From || old[k].from == l.From && old[k].to < l.To) {
+			k++
+		}
+		if k < len(old) && old[k].from == l.From && old[k].to == l.To {
+			m.rows[i] = old[k]
+		}
+	}
+}
+
+// rate returns what is believed of the rate of link i now, in bytes per second,
+// and by how much transfers vary.
+func (m *linkMemory) rate(now core.Time, i int, l *core.LinkView) (rate, varies float64) {
+	r := &m.rows[i]
+	if r.usual.n == 0 && l.Rate > 0 { // the nominal rate weighs like some calls
+		r.usual = ratio{n: 10, mean: math.Log(l.Rate)}
+	}
+	if r.now.n == 0 {
+		if l.Samples == 0 {
+			return l.Rate, .1
+		}
+		x := math.Exp2(-l.Age.Seconds() / linkRecovery)
+		return math.Exp(x*math.Log(max(l.Rate, 1)) + (1-x)*r.usual.mean), .1
+	}
+	x := math.Exp2(-max((now-r.at).Seconds()-1, 0) / linkRecovery)
+	return math.Exp(x*r.now.mean + (1-x)*r.usual.mean), max(.1, 1.25*r.now.dev)
+}

@@ -1,0 +1,443 @@
+package sched
+
+import (
+	"math"
+	"slices"
+
+	"vidq/core"
+)
+
+func init() {
+	Register("vidq", "configurations and places of all queries together, by a belief that is corrected from what is seen",
+		vidqConfig{
+			Keep: .03, Hurry: core.Second, InFlight: 4, Passes: 3, Fresh: 20 * core.Second,
+		}, newVidq)
+}
+
+type vidqConfig struct {
+	Keep     float64   `toml:"keep" min:"0" max:"1" doc:"gain, as a share of frames that meet all bounds, below which a plan that works is kept"`
+	Hurry    core.Time `toml:"hurry" doc:"time to the next round while some query misses its bounds; 0 = the period"`
+	InFlight int       `toml:"in_flight" min:"1" max:"64" doc:"frames of a query under way at once, at most"`
+	Passes   int       `toml:"passes" min:"1" max:"100" doc:"times that every query is looked at in a round, at most"`
+	Fresh    core.Time `toml:"fresh" doc:"how long a plan that failed is not returned to, doubled each time"`
+}
+
+// vidq chooses configurations and places of all queries together so as to have
+// as many results as possible that meet all that their queries ask.
+//
+// It predicts. The work of every service is the belief's, corrected by what calls
+// took (figures); what waits is worked out from the load that all plans together
+// put on cores, gpus, workers and links (system); the objects that the cameras
+// will see are extrapolated (trend); and what is still wrong with the predicted
+// latency of a query is kept as a ratio of its own. So each plan has a probability
+// to meet the latency, delay and accuracy bounds. The plan's worth is that
+// probability, less what the plan takes from the others at stations that are short
+// (toll), and a little for accuracy and for idle machines.
+//
+// It chooses by best response: each query in turn takes the plan that is worth
+// most while the others stay as they are, until none wants to change. As everyone
+// pays for the risk that it brings to others, a change that one makes is one that
+// all together gain by, and the rounds end. Where there is not enough for all, those
+// that cannot be served take the cheapest plan, which leaves room for the others.
+//
+// It changes a plan that works only for a gain of at least keep, and does not
+// return to a plan that did not do what was predicted of it before some time has
+// passed. A plan that fails is left at once.
+//
+// Feedback control looks at the measured delay, which tells of a violation after
+// it happened, and neither which knob is cheap nor that two queries share a
+// machine. A model that is corrected all the time moves before the bound is missed:
+// when objects grow in number, when another query arrives, when a link slows down.
+type vidq struct {
+	vidqConfig
+	figures figures
+	links   linkMemory
+	system  system
+	knobs   uint64
+	memory  memory[vidqQuery]
+	states  []*vidqQuery
+	order   []int
+	rates   []float64
+	ageing  []float64
+	trial   trial
+	best    trial
+	options [][]int // by host and service
+	few     [][]int // of a query's stages: the options that are tried
+	at      [3][]int
+	clear   bool // plans are judged by the predictor alone: an oracle's
+}
+
+func newVidq(c vidqConfig, _ Deps) (core.Scheduler, error) { return &vidq{vidqConfig: c}, nil }
+
+// Schedule implements core.Scheduler.
+func (s *vidq) Schedule(v *core.View, d *core.Decision) {
+	if v.Predictor == nil || len(v.Nodes) == 0 {
+		return
+	}
+	s.figures.fit(v, v.Predictor)
+	s.links.fit(v)
+	s.system.index(v)
+	s.knobs = knobsHash(&v.Knobs)
+	s.states = s.states[:0]
+	s.memory.each(v, func(q *core.QueryView, st *vidqQuery) {
+		s.states = append(s.states, st)
+		s.adopt(v, q, st)
+		s.observe(v, q, st)
+	})
+	s.figures.settle()
+	s.system.lay(&s.figures, &s.links)
+	s.clearOptions(v)
+	for i, st := range s.states {
+		q := &v.Queries[i]
+		if s.place(v, q, st); st.host >= 0 {
+			s.look(v, q, st)
+		}
+		s.recall(v, q, st)
+	}
+	for _, st := range s.states {
+		s.system.count(st.uses, +1)
+	}
+	s.respond(v)
+	s.decide(v, d)
+	s.scale(v, d)
+	s.next(v, d)
+}
+
+// adopt takes over the plan that is in force, whoever made it.
+func (s *vidq) adopt(v *core.View, q *core.QueryView, st *vidqQuery) {
+	p := &q.Plan
+	if st.heard == 0 {
+		st.heard, st.since, st.misses = v.Now, v.Now, -1
+	}
+	if p.Revision == st.revision {
+		return
+	}
+	st.before = revision{st.revision, -1}
+	if st.setting >= 0 && st.setting < len(st.settings) {
+		st.before.point = st.settings[st.setting].point
+	}
+	st.revision, st.since, st.heard = p.Revision, v.Now, v.Now
+}
+
+// observe learns from the frames of the last round.
+func (s *vidq) observe(v *core.View, q *core.QueryView, st *vidqQuery) {
+	host := nodeIndex(v, q.Query.Node)
+	obs := q.Observations
+	st.misses = -1
+	if host < 0 || q.Camera == nil || q.Plan.Revision == 0 {
+		return
+	}
+	if st.setting >= 0 && len(st.places) == len(q.Query.Pipeline) {
+		t := trial{setting: st.setting, places: st.places, outlook: st.current}
+		if len(obs) == 0 && st.silent(v, q, &t) {
+			s.observeSilence(v, q, st, host)
+		}
+	}
+	frames, missed := 0., 0.
+	const most = 24 // frames a round that are looked at
+	for i := range obs[max(0, len(obs)-most):] {
+		o := &obs[max(0, len(obs)-most)+i]
+		if o.Known {
+			st.objects.add(o.Objects, o.At)
+		}
+		st.heard = max(st.heard, o.At)
+		point := s.pointOf(q.Plan.Video.Resolution)
+		if o.Revision != q.Plan.Revision {
+			if o.Revision != st.before.number || st.before.point < 0 {
+				continue
+			}
+			point = st.before.point
+		}
+		if point >= 0 {
+			s.observeCalls(v, q, o, host, point)
+		}
+		if o.Revision != q.Plan.Revision {
+			continue
+		}
+		frames++
+		if b := q.Query.Constraint.Latency; b > 0 && o.Latency > b {
+			missed++
+		} else if b := q.Query.Constraint.Delay; b > 0 && o.Delay() > b {
+			missed++
+		}
+		if st.current.latency > 0 && st.revision == o.Revision && v.Now-st.since > core.Second {
+			st.late.add(math.Log(o.Latency.Seconds()/st.current.latency), 40)
+		}
+	}
+	if frames > 0 {
+		st.misses = missed / frames
+	}
+}
+
+func (s *vidq) pointOf(r core.Resolution) int { return slices.Index(s.figures.knobs, r) }
+
+// observeCalls learns from what the calls of a frame took.
+func (s *vidq) observeCalls(v *core.View, q *core.QueryView, o *core.Observation, host, point int) {
+	objects := o.Objects
+	if !o.Known {
+		objects = core.TypicalObjects
+	}
+	for i := range o.Calls {
+		c := &o.Calls[i]
+		if i >= len(q.Query.Pipeline) || c.Attempts > 1 {
+			continue
+		}
+		n := nodeIndex(v, c.Node)
+		if n < 0 {
+			continue
+		}
+		w := s.figures.service(q.Query.Pipeline[i].Service)
+		if w < 0 {
+			continue
+		}
+		if k := s.figures.at[w][n]; k >= 0 {
+			s.figures.learn(n, k, c.Model, point, n == host, objects, c.Work.Seconds(), s.figures.nodes[n].slow)
+		}
+		if n == host {
+			s.figures.nodes[n].overhead.add(c.Transfer.Seconds())
+			continue
+		}
+		s.observeLink(v, c, o.At, host, n)
+	}
+}
+
+// observeLink learns from the transfer of a call how fast the link is now.
+func (s *vidq) observeLink(v *core.View, c *core.Call, at core.Time, host, n int) {
+	i := s.system.link(host, n)
+	if c.Bytes < 20e3 || i < 0 {
+		return
+	}
+	l := &v.Links[i]
+	took := max(c.Transfer-l.RTT, core.Millisecond).Seconds()
+	r := &s.links.rows[i]
+	r.add(c.Bytes*(1+r.held)/took, at)
+}
+
+// observeSilence takes no answer over a link as an answer that is later than now.
+func (s *vidq) observeSilence(v *core.View, q *core.QueryView, st *vidqQuery, host int) {
+	for k := range q.Plan.Stages {
+		n := nodeIndex(v, q.Plan.Stages[k].Node)
+		if n < 0 || n == host {
+			continue
+		}
+		if i := s.system.link(host, n); i >= 0 {
+			s.links.rows[i].add(max(st.settings[st.setting].bytes, 20e3)/(v.Now-st.heard).Seconds(), v.Now)
+		}
+	}
+}
+
+// clearOptions forgets where services could run in the round before.
+func (s *vidq) clearOptions(v *core.View) {
+	n := len(v.Nodes) * len(s.figures.wide)
+	for len(s.options) < n {
+		s.options = append(s.options, nil)
+	}
+	for i := range s.options[:n] {
+		s.options[i] = s.options[i][:0]
+	}
+}
+
+// place finds out where each stage of the query may run.
+func (s *vidq) place(v *core.View, q *core.QueryView, st *vidqQuery) {
+	st.stages = st.stages[:0]
+	st.host = -1
+	if q.Camera == nil || q.Query.Pipeline.Validate() != nil {
+		return
+	}
+	host := nodeIndex(v, q.Query.Node)
+	if host < 0 {
+		return
+	}
+	for i := range q.Query.Pipeline {
+		name := q.Query.Pipeline[i].Service
+		x := vidqStage{service: s.figures.service(name)}
+		for k := range v.Services {
+			if v.Services[k].Name == name {
+				x.crops = v.Services[k].Input == core.InputCrops
+			}
+		}
+		if x.service < 0 {
+			return
+		}
+		if x.options = s.optionsOf(v, host, x.service); len(x.options) == 0 {
+			return
+		}
+		st.stages = append(st.stages, x)
+	}
+	st.host = host
+}
+
+// optionsOf returns the nodes at which a service can run for a host, which are the
+// same for all of the host's queries.
+func (s *vidq) optionsOf(v *core.View, host, service int) []int {
+	row := &s.options[host*len(s.figures.wide)+service]
+	if len(*row) > 0 {
+		return *row
+	}
+	for k := range v.Nodes {
+		x := &v.Nodes[k]
+		at := s.figures.at[service][k]
+		if at < 0 || x.Services[at].Workers < 1 || k != host && (!x.Up || s.system.link(host, k) < 0 || s.system.link(k, host) < 0) {
+			continue
+		}
+		m := &s.figures.nodes[k].services[at].models[0]
+		if len(m.points) == 0 || !m.points[0].law(k == host).ok || x.Memory > 0 && m.needs.Memory > x.Memory {
+			continue
+		}
+		*row = append(*row, k)
+	}
+	return *row
+}
+
+// recall finds the query's present plan among its settings and works out what it
+// uses; a plan that cannot run any more uses nothing.
+func (s *vidq) recall(v *core.View, q *core.QueryView, st *vidqQuery) {
+	st.setting, st.uses, st.places = -1, st.uses[:0], st.places[:0]
+	st.current = outlook{}
+	p := &q.Plan
+	if st.host < 0 || p.Revision == 0 || p.Refused || len(p.Stages) != len(q.Query.Pipeline) {
+		return
+	}
+	for i, a := range p.Stages {
+		k := nodeIndex(v, a.Node)
+		if k < 0 || !slices.Contains(st.stages[i].options, k) {
+			return
+		}
+		st.places = append(st.places, k)
+	}
+	model := 0
+	for i := range p.Stages {
+		model = max(model, p.Stages[i].Model)
+	}
+	for i := range st.settings {
+		if x := &st.settings[i]; x.video == p.Video && x.model == model {
+			st.setting = i
+		}
+	}
+	if st.setting < 0 { // the content moved, or another scheduler made it: weigh it like the others
+		x, ok := s.settingOf(v, q, st, model)
+		if !ok {
+			return
+		}
+		st.settings = append(st.settings, x)
+		st.setting = len(st.settings) - 1
+	}
+	s.trial.setting = st.setting
+	s.trial.places = append(s.trial.places[:0], st.places...)
+	s.weigh(v, q, st, &s.trial)
+	st.uses = append(st.uses[:0], s.trial.uses...)
+}
+
+// settingOf makes a setting of the query's present plan.
+func (s *vidq) settingOf(v *core.View, q *core.QueryView, st *vidqQuery, model int) (setting, bool) {
+	p := &q.Plan
+	x := setting{video: p.Video, point: s.pointOf(p.Video.Resolution), model: model, fps: min(p.Video.FPS, q.Camera.FPS)}
+	if x.point < 0 || !(x.fps > 0) {
+		return x, false
+	}
+	var ids [core.MaxStages]int
+	for i := range p.Stages {
+		ids[i] = p.Stages[i].Model
+	}
+	by := s.figures.by
+	x.accuracy = by.Accuracy(q.Query, q.Camera.FPS, p.Video, ids[:len(p.Stages)], st.content)
+	w := p.Video
+	w.FPS = max(w.FPS, q.Camera.FPS)
+	x.fresh = max(by.Accuracy(q.Query, q.Camera.FPS, w, ids[:len(p.Stages)], st.content), x.accuracy)
+	x.encode = by.Encode(core.Target{Class: v.Nodes[st.host].Class, Role: core.RoleHost}, p.Video).Seconds()
+	x.bytes = by.FrameBytes(p.Video, st.content)
+	return x, true
+}
+
+// decide writes the plans that changed down.
+func (s *vidq) decide(v *core.View, d *core.Decision) {
+	for i, st := range s.states {
+		q := &v.Queries[i]
+		if st.setting < 0 || len(st.places) != len(q.Query.Pipeline) {
+			continue
+		}
+		x := &st.settings[st.setting]
+		if st.agrees(v, q, x) {
+			if need := st.window(x, s.InFlight); need <= q.Plan.InFlight {
+				continue
+			}
+		}
+		p := core.Plan{Video: x.video, InFlight: st.window(x, s.InFlight), Buffer: 1, Stages: make([]core.Assignment, len(st.places))}
+		for k, n := range st.places {
+			p.Stages[k] = core.Assignment{Node: v.Nodes[n].ID, Model: s.modelOf(v, q.Query.Pipeline[k].Service, x.model)}
+		}
+		if !same(&p, &q.Plan) {
+			d.Set(q.Query.ID, p)
+		}
+	}
+}
+
+// agrees reports whether the plan in force is the one that is wanted.
+func (st *vidqQuery) agrees(v *core.View, q *core.QueryView, x *setting) bool {
+	p := &q.Plan
+	if p.Revision == 0 || p.Refused || p.Video != x.video || len(p.Stages) != len(st.places) {
+		return false
+	}
+	model := 0
+	for k := range p.Stages {
+		if p.Stages[k].Node != v.Nodes[st.places[k]].ID {
+			return false
+		}
+		model = max(model, p.Stages[k].Model)
+	}
+	return model == x.model
+}
+
+// window is how many frames must be under way at once to keep up.
+func (st *vidqQuery) window(x *setting, most int) int {
+	return min(max(1+int(st.current.latency*x.fps*1.2), 1), most)
+}
+
+// scale gives services that are short of workers more of them, as far as the node
+// has cores, slots and memory.
+func (s *vidq) scale(v *core.View, d *core.Decision) {
+	for n := range v.Nodes {
+		x := &v.Nodes[n]
+		for k := range x.Services {
+			t := &s.system.stations[s.system.first[n]+2+k]
+			have := x.Services[k].Workers
+			if !x.Up || have < 1 || t.load <= .6*float64(have) || int(t.capacity) <= have {
+				continue
+			}
+			want := min(int(t.capacity), int(math.Ceil(t.load/.5)))
+			if want <= have {
+				continue
+			}
+			d.Services = append(d.Services, core.ServiceSetting{
+				Node: x.ID, Service: x.Services[k].Name, Model: max(x.Services[k].Model, 0), Replicas: want, MaxBatch: max(x.Services[k].MaxBatch, 1),
+			})
+		}
+	}
+}
+
+// next asks for an early round while something is to be mended, and remembers how
+// stretched the nodes are.
+func (s *vidq) next(v *core.View, d *core.Decision) {
+	for n := range v.Nodes {
+		x := 1.
+		for k := range 2 {
+			t := &s.system.stations[s.system.first[n]+k]
+			if t.capacity > 0 {
+				x = max(x, t.load/t.capacity)
+			}
+		}
+		s.figures.nodes[n].slow = min(x, 10)
+	}
+	for i := range v.Links {
+		s.links.rows[i].held = min(s.system.stations[s.system.links+i].wait(0, 1), 3)
+	}
+	if s.Hurry <= 0 || s.Hurry >= v.Period {
+		return
+	}
+	for i, st := range s.states {
+		if len(d.Plans) > 0 || st.misses > .05 || st.current.chance < .9 || len(v.Queries[i].Observations) == 0 {
+			d.Next = v.Now.Add(max(s.Hurry, core.Millisecond))
+			return
+		}
+	}
+}
