@@ -1,0 +1,53 @@
+package sched_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"vidq/core"
+	"vidq/core/result"
+	"vidq/core/sched"
+	"vidq/scenarios"
+	"vidq/sim"
+)
+
+// The whole range of wrong beliefs costs vidq a few frames at the start, not its
+// bounds.
+func TestVidqUnderWrongBelief(t *testing.T) {
+	for _, bias := range []float64{-.7, -.5, 0, 1, 2} {
+		t.Run(fmt.Sprint("bias=", bias), func(t *testing.T) {
+			run := simulate(t, "vidq", "face", 2*core.Minute, fmt.Sprint("kb.bias=", bias), "fault=[]")
+			assert.GreaterOrEqual(t, *run.SLOTime.Joint, .95)
+		})
+	}
+}
+
+// With noise in every figure of the belief it still serves what can be served: two
+// of the ten cameras are dead for 45 of the 300 seconds.
+func TestVidqUnderNoisyBelief(t *testing.T) {
+	run := simulate(t, "vidq", "campus", 5*core.Minute, "kb.noise=.3")
+	assert.GreaterOrEqual(t, *run.SLOTime.Joint, .93)
+}
+
+// When nothing happens it leaves the plans alone.
+func TestVidqIsCalm(t *testing.T) {
+	early := simulate(t, "vidq", "city", 15*core.Second)
+	late := simulate(t, "vidq", "city", 25*core.Second)
+	assert.LessOrEqual(t, late.PlanChanges-early.PlanChanges, int64(50), "of 1000 queries in 10 s")
+}
+
+func simulate(t *testing.T, scheduler, scenario string, until core.Time, set ...string) *result.Run {
+	t.Helper()
+	sc, err := scenarios.Load(scenario, set)
+	require.NoError(t, err)
+	specs, err := sched.ParseSpecs(scheduler)
+	require.NoError(t, err)
+	run, err := sim.Run(context.Background(), sc, sim.Options{Scheduler: specs[0], Seed: 1, Until: until})
+	require.NoError(t, err)
+	require.NoError(t, run.Check())
+	return run
+}
