@@ -32,7 +32,9 @@ func TestFiguresLearn(t *testing.T) {
 			f.learn(edge, service, model, point, true, objects, work, 1)
 		}
 		f.settle()
-		factor := func(node, point int) float64 { return f.nodes[node].services[service].models[model].points[point].factor }
+		factor := func(node, point int) float64 {
+			return f.nodes[node].services[service].models[model].points[point].factor
+		}
 		assert.InEpsilon(t, wrong, factor(edge, point), .08, "the figure itself")
 		assert.InEpsilon(t, wrong, factor(sibling, point), .25, "a node of the same class")
 		for _, other := range []float64{factor(cloud, point), factor(edge, 0)} {
