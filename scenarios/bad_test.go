@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -58,10 +59,14 @@ func TestBadFiles(t *testing.T) {
 	inline := write("inline.toml", "a = "+strings.Repeat("{ a = ", 100_000))
 	dotted := write("dotted.toml", "a"+strings.Repeat(".a", 400_000)+" = 1")
 	empty := write("empty.toml", "")
+	pipe := filepath.Join(dir, "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600)) // nobody will ever write into it
 	binary := write("binary.toml", "\x00\x01\x02\xff")
 	for _, c := range []struct{ name, path, want string }{
 		{"empty", empty, empty + ": is empty: a scenario needs at least duration, [kb], [scheduler] and one [[node]]"},
 		{"100 MB", huge, huge + ": has 104857600 bytes; a scenario has at most 1048576 (traces belong in files of their own)"},
+		{"pipe", pipe, pipe + ": is a pipe or a device; want a scenario file"},
+		{"without end", "/dev/zero", "/dev/zero: is a pipe or a device; want a scenario file"},
 		{"directory", dir, dir + ": is a directory; want a scenario file"},
 		{"missing", filepath.Join(dir, "fce.toml"), filepath.Join(dir, "fce.toml") + ": there is no such file, nor a shipped scenario of that name; shipped: ... (did you mean \"face\"?)"},
 		{"missing name", "citi", "citi: there is no such file, nor a shipped scenario of that name; shipped: ... (did you mean \"city\"?)"},

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -21,6 +22,8 @@ type Error struct {
 func (e *Error) Error() string {
 	var b strings.Builder
 	switch {
+	case e.Set != "" && strings.ContainsFunc(e.Set, func(r rune) bool { return !strconv.IsPrint(r) }):
+		fmt.Fprintf(&b, "--set %q: ", e.Set) // it may hold several lines
 	case e.Set != "":
 		fmt.Fprintf(&b, "--set %s: ", e.Set)
 	case e.File != "" && e.Line > 0:

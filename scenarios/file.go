@@ -69,8 +69,8 @@ type fileNode struct {
 	Class    string   `toml:"class" doc:"Class of the machine, one of the truth's node classes." required:"true"`
 	Services services `toml:"services" doc:"The compute services that it offers: a table from each one's name to its workers or to a table of settings, or a list of names."`
 	Workers  int      `toml:"workers" doc:"Workers of the services that do not say how many." default:"1" min:"1" max:"100000"`
-	Cores    float64  `toml:"cores" doc:"Processor cores." unit:"cores" absent:"the class's" above:"0"`
-	GPUs     float64  `toml:"gpus" doc:"Slots of the graphics processor." unit:"slots" absent:"the class's" above:"0"`
+	Cores    float64  `toml:"cores" doc:"Processor cores." unit:"cores" absent:"the class's" above:"0" max:"100000"`
+	GPUs     float64  `toml:"gpus" doc:"Slots of the graphics processor." unit:"slots" absent:"the class's" above:"0" max:"10000"`
 	Memory   size     `toml:"memory" doc:"Memory that services may take." absent:"the class's"`
 	Addr     string   `toml:"addr" doc:"host:port of the node in a live system of several machines; the simulator does not use it."`
 }

@@ -17,7 +17,7 @@ import (
 	"vidq/kb"
 )
 
-//go:embed *.toml
+//go:embed *.toml suite/*.toml
 var shipped embed.FS
 
 //go:embed traces/*.csv
@@ -28,6 +28,16 @@ const MaxFile = 1 << 20
 
 // Names returns the names of the shipped scenarios, ascending.
 func Names() []string { return embedded(shipped, ".", ".toml") }
+
+// Suite returns the names of the scenarios that schedulers are ranked over, each
+// suite/NAME, ascending.
+func Suite() []string {
+	names := embedded(shipped, "suite", ".toml")
+	for i := range names {
+		names[i] = "suite/" + names[i]
+	}
+	return names
+}
 
 // Traces returns the names of the shipped link traces, ascending.
 func Traces() []string { return embedded(shippedTraces, "traces", ".csv") }
@@ -43,9 +53,9 @@ func embedded(files embed.FS, dir, ext string) []string {
 	return names
 }
 
-// Load reads a scenario: a file, or the name of a shipped one (face, face.toml
-// and scenarios/face.toml all mean the shipped one where there is no such file;
-// the bare name always does). set are the texts of --set, KEY=VALUE each, applied in order
+// Load reads a scenario: a file, or the name of a shipped one or of one of the
+// suite (face, face.toml and scenarios/face.toml all mean the shipped one where
+// there is no such file; the bare name always does; suite/overload likewise). set are the texts of --set, KEY=VALUE each, applied in order
 // before anything is checked. What is wrong comes back as one *Error, the first in
 // the order of the file.
 func Load(name string, set []string) (*Scenario, error) {
@@ -96,8 +106,7 @@ func read(name string) (string, origin, error) {
 		own.File = name
 		return "", where, own
 	case errors.Is(err, fs.ErrNotExist):
-		base := strings.TrimSuffix(path.Base(filepath.ToSlash(name)), ".toml")
-		return "", where, &Error{File: name, Hint: nearest(base, Names()), Msg: "there is no such file, nor a shipped scenario of that name; shipped: " + strings.Join(Names(), ", ")}
+		return "", where, &Error{File: name, Hint: nearestScenario(name), Msg: "there is no such file, nor a shipped scenario of that name; shipped: " + strings.Join(Names(), ", ")}
 	case err != nil:
 		return "", where, &Error{File: name, Msg: cause(err)}
 	case !slices.ContainsFunc(strings.Split(string(data), "\n"), func(l string) bool {
@@ -109,18 +118,27 @@ func read(name string) (string, origin, error) {
 	return string(data), where, nil
 }
 
-// shippedName returns the shipped scenario that a path may stand for, or "".
+// shippedName returns the embedded scenario that a path may stand for, or "".
 func shippedName(name string) string {
-	slash := filepath.ToSlash(name)
-	base := strings.TrimSuffix(path.Base(slash), ".toml")
-	dir := path.Dir(path.Clean(slash))
-	if slices.Contains(Names(), base) && (dir == "." || dir == "scenarios") {
+	base := strings.TrimSuffix(path.Clean(filepath.ToSlash(name)), ".toml")
+	base = strings.TrimPrefix(base, "scenarios/")
+	if slices.Contains(Names(), base) || slices.Contains(Suite(), base) {
 		return base
 	}
 	return ""
 }
 
-// readFile reads a scenario file but not what is no file or too large.
+// nearestScenario is the embedded scenario whose name is most like that of a path.
+func nearestScenario(name string) string {
+	base := strings.TrimSuffix(filepath.ToSlash(name), ".toml")
+	if path.Base(path.Dir(base)) == "suite" {
+		return nearest("suite/"+path.Base(base), Suite())
+	}
+	return nearest(path.Base(base), Names())
+}
+
+// readFile reads a scenario file but not what is no file (a pipe may never say
+// anything) or too large.
 func readFile(name string) ([]byte, error) {
 	st, err := os.Stat(name)
 	switch {
@@ -128,6 +146,8 @@ func readFile(name string) ([]byte, error) {
 		return nil, err
 	case st.IsDir():
 		return nil, &Error{Msg: "is a directory; want a scenario file"}
+	case !st.Mode().IsRegular():
+		return nil, &Error{Msg: "is a pipe or a device; want a scenario file"}
 	case st.Size() > MaxFile:
 		return nil, tooLarge(st.Size())
 	}
@@ -137,7 +157,7 @@ func readFile(name string) ([]byte, error) {
 	}
 	defer func() { _ = f.Close() }() // read only: nothing is lost
 	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
-	if err == nil && len(data) > MaxFile { // a pipe does not tell its size
+	if err == nil && len(data) > MaxFile { // it grew, or does not tell its size as those of /proc
 		return nil, tooLarge(int64(len(data)))
 	}
 	return data, err

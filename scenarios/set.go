@@ -3,6 +3,7 @@ package scenarios
 import (
 	"reflect"
 	"strings"
+	"unicode/utf8"
 )
 
 // setting is one --set KEY=VALUE.
@@ -25,6 +26,9 @@ func parseSettings(texts []string) ([]*setting, error) {
 		}
 		if !ok {
 			return nil, s.pos().err("", "", "want KEY=VALUE, such as camera.classroom.fps=10")
+		}
+		if !utf8.ValidString(text) {
+			return nil, s.pos().err("", "", "is not UTF-8")
 		}
 		all = append(all, s)
 	}

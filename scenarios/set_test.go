@@ -134,6 +134,14 @@ func TestSetCounted(t *testing.T) {
 	assert.Contains(t, s.Text, "between = [\"edge-*\", \"edge-*\"]", "what no single setting touched is written as it was")
 }
 
+// TestSetErrorsAreOneLine: whatever is in a setting.
+func TestSetErrorsAreOneLine(t *testing.T) {
+	_, err := Load(writeScenario(t, small), []string{"name=a\nb"})
+	assertMessage(t, `--set "name=a\nb": "a\nb" is no name: want one line without a slash`, err)
+	_, err = Load(writeScenario(t, small), []string{"camera.classroom.kind=caf\xe9"})
+	assertMessage(t, "--set ...: is not UTF-8", err)
+}
+
 func TestSetErrors(t *testing.T) {
 	for set, want := range map[string]string{
 		"duration":                             "want KEY=VALUE, such as camera.classroom.fps=10",
