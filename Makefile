@@ -66,10 +66,11 @@ bench: deps
 	$(GO) test -run '^$$' -bench . -benchmem ./bench
 	$(GO) run ./bench/ratio
 
-## soak: slow tests: many more random scenarios with random faults
+## soak: slow tests: many more random scenarios with random faults, all static plans of the suite
 .PHONY: soak
 soak:
 	VIDQ_SEEDS=20000 $(GO) test -run Random -timeout 60m ./sim
+	VIDQ_EXHAUSTIVE=1 $(GO) test -run TestSuiteCounts -timeout 60m ./scenarios
 
 ## fuzz: each fuzz target for 30 seconds
 .PHONY: fuzz

@@ -28,7 +28,7 @@ type QueryManager struct {
 
 	lastID QueryID
 	saveID uint64
-	saves  []saving // under way, in the order of their ids
+	saves  deque[saving] // under way, in the order of their ids
 
 	nodes   []*managedNode // ascending by id
 	nodeOf  map[NodeID]*managedNode

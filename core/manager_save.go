@@ -33,20 +33,22 @@ type savedPlan struct {
 func (m *QueryManager) save(s saving, changes []Change, fx *Effects) {
 	m.saveID++
 	s.id = m.saveID
-	m.saves = append(m.saves, s)
+	*m.saves.push() = s
 	fx.Saves = append(fx.Saves, Save{ID: s.id, Changes: changes})
 }
 
 // saved is told how a save went. An id of an earlier life is ignored.
 func (m *QueryManager) saved(now Time, ev *Saved, fx *Effects) {
-	for i := range m.saves {
-		if m.saves[i].id != ev.ID {
+	for i := range m.saves.len() {
+		if m.saves.at(i).id != ev.ID {
 			continue
 		}
-		s := m.saves[i]
-		n := copy(m.saves[i:], m.saves[i+1:])
-		m.saves[i+n] = saving{}
-		m.saves = m.saves[:i+n]
+		s := *m.saves.at(i)
+		if i == 0 { // a store answers in order
+			*m.saves.pop() = saving{}
+		} else {
+			m.saves.remove(i)
+		}
 		switch s.kind {
 		case saveAccept:
 			m.acceptDone(now, s.query, ev.Err, fx)

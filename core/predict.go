@@ -37,7 +37,7 @@ type NodeUse struct {
 // motion it tells nothing.
 func (q *QueryView) Content() Content {
 	r := &q.Runtime
-	c := Content{Class: q.Camera.Kind}
+	c := Content{Class: q.Camera.Class}
 	if r.ObjKnown {
 		c.Known, c.Objects, c.Area, c.Stable = true, r.ObjN, r.ObjArea, r.ObjStable
 	}

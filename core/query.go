@@ -110,6 +110,7 @@ type Camera struct {
 	Length     int64  // frames of the video; 0 = without end
 	Loop       bool   // file mode: begin again at the end
 	Kind       string // what it shows, for people ("people in meeting-room")
+	Class      string // content class of what it shows, as predictors know it; "" = not known
 }
 
 // Stage is one step of a pipeline: a service that is called once for each frame.

@@ -152,7 +152,7 @@ func (l *loader) load() (*Set, error) {
 // read decodes a file of a folder into v, which stays as it is when there is none.
 func (l *loader) read(fsys fs.FS, dir, file string, v any) error {
 	show := path.Join(filepath.ToSlash(dir), file)
-	f, err := fsys.Open(file)
+	f, err := openIn(fsys, file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -93,7 +93,7 @@ const originalContent = "faces"
 func (l *loader) tables(names []string) error {
 	for _, n := range names {
 		show := path.Join(filepath.ToSlash(l.show), n+".pf")
-		f, err := l.fsys.Open(n + ".pf")
+		f, err := openIn(l.fsys, n+".pf")
 		if err != nil {
 			return &Error{File: show, Msg: cause(err)}
 		}

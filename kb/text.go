@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"strconv"
@@ -38,6 +39,18 @@ func readFile(path string, limit int64) ([]byte, error) {
 	}
 	defer f.Close() // read only: nothing is lost
 	return readAll(f, path, limit)
+}
+
+// openIn opens a regular file of a folder, as readFile does.
+func openIn(fsys fs.FS, name string) (fs.File, error) {
+	st, err := fs.Stat(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, errors.New("is a folder, a pipe or a device, want a file")
+	}
+	return fsys.Open(name)
 }
 
 // readAll reads r to its end, at most limit bytes.

@@ -210,9 +210,9 @@ func (b *builder) camera(f *fileCamera, key string) Camera {
 			Length:     int64(f.Frames),
 			Loop:       f.Loop,
 			Kind:       f.Kind,
+			Class:      f.Class,
 		},
 		Content: b.reference(f.Content, key+".content"),
-		Class:   f.Class,
 		Phase:   -1,
 		URL:     f.URL,
 	}

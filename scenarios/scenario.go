@@ -87,7 +87,6 @@ type Camera struct {
 	core.Camera
 	Content string    // a generator's name or a file (it then has a separator or an extension), for kb.OpenContent
 	Dir     string    // directory that a relative Content belongs to
-	Class   string    // content class of the accuracy tables; "" = the content's own
 	Phase   core.Time // live mode: when camera frame 0 exists; negative = drawn from the seed
 	URL     string    // a live system's real source; "" = emulated
 }

@@ -43,7 +43,7 @@ func (s *Sim) openKB() (err error) {
 	if s.truth, err = kb.Open(kbs.Truth, kb.Options{}); err != nil {
 		return err
 	}
-	s.belief, err = kb.Open(kbs.Belief, kb.Options{Noise: kbs.Noise, Bias: kbs.Bias, Seed: s.sc.Seed})
+	s.belief, err = kb.Open(kbs.Belief, kb.Options{Noise: kbs.Noise, Bias: kbs.Bias, Seed: s.o.Seed})
 	return err
 }
 
@@ -105,7 +105,7 @@ func (s *Sim) addService(sv scenarios.Service, class string, c *world.NodeConfig
 }
 
 func (s *Sim) addLinks() error {
-	s.linkAt = make([]*direction, len(s.nodes)*len(s.nodes))
+	s.linkAt = make(map[[2]int]*direction, 2*len(s.sc.Links))
 	for i := range s.sc.Links {
 		l := &s.sc.Links[i]
 		s.addDirection(l, s.nodeOf[l.From], s.nodeOf[l.To])
@@ -129,11 +129,11 @@ func (s *Sim) addDirection(l *scenarios.Link, from, to *node) {
 	d.timer = s.k.NewTimer(key(kindLink, d.index, 0), uint32(d.index))
 	s.directions = append(s.directions, d)
 	from.links = append(from.links, d)
-	s.linkAt[from.index*len(s.nodes)+to.index] = d
+	s.linkAt[[2]int{from.index, to.index}] = d
 }
 
 // direction returns the direction from a to b, or nil.
-func (s *Sim) direction(a, b *node) *direction { return s.linkAt[a.index*len(s.nodes)+b.index] }
+func (s *Sim) direction(a, b *node) *direction { return s.linkAt[[2]int{a.index, b.index}] }
 
 func (s *Sim) addCameras() error {
 	for i := range s.sc.Cameras {
@@ -171,7 +171,7 @@ func (s *Sim) addManager() error {
 func (s *Sim) meta() result.Meta {
 	m := result.Meta{
 		Scheduler: s.o.Scheduler.String(), Seed: s.o.Seed, Warmup: s.sc.Warmup,
-		Sink: s.o.Sink, Frames: s.o.Frames,
+		Sink: s.o.Sink, Frames: s.o.Frames, Series: s.o.Series,
 	}
 	for _, n := range s.nodes {
 		m.Nodes = append(m.Nodes, n.id)
@@ -210,7 +210,11 @@ func (s *Sim) jobConfig(n *node) core.JobManagerConfig {
 	}
 	slices.SortFunc(c.Services, func(a, b core.ServiceView) int { return cmp.Compare(a.Name, b.Name) })
 	for _, cam := range n.cameras {
-		c.Cameras = append(c.Cameras, cam.spec.Camera)
+		known := cam.spec.Camera
+		if known.Class == "" { // who hangs a camera up knows what kind of scene it looks at
+			known.Class = cam.content.Scene(0).Class
+		}
+		c.Cameras = append(c.Cameras, known)
 	}
 	return c
 }

@@ -16,7 +16,8 @@ type call struct {
 	back    bool // the answer is on its way
 	charged bool
 	err     core.CallError
-	frame   int64 // camera frame
+	frame   int64  // camera frame
+	older   uint32 // the call of the same frame that began before and is under way, plus 1; 0 = none
 	z       float64
 
 	began    core.Time // invoked
@@ -95,10 +96,20 @@ func (s *Sim) freeCall(id uint32) {
 	c.used = false
 	if q := s.query(c.ref.Query); q != nil && !c.charged {
 		if h := q.find(c.frame); h != nil {
-			h.calls--
+			s.unlink(h, id)
 		}
 	}
 	s.freeCalls = append(s.freeCalls, id)
+}
+
+// unlink takes a call out of the list of its frame's calls.
+func (s *Sim) unlink(h *held, id uint32) {
+	for p := &h.calls; *p != 0; p = &s.calls[*p-1].older {
+		if *p == id+1 {
+			*p = s.calls[id].older
+			return
+		}
+	}
 }
 
 // invoke begins a call.
@@ -118,7 +129,7 @@ func (s *Sim) invoke(n *node, i *core.Invoke) {
 		panic("sim: a call for a frame that is not held")
 	}
 	t := s.resolve(q, i, n)
-	h.calls++
+	c.older, h.calls = h.calls, id+1
 	h.models[i.Ref.Stage] = uint8(i.Model)
 	c.site = t
 	s.fill(c, q, h, i)
@@ -322,21 +333,21 @@ func (s *Sim) finish(id uint32, c *call) {
 	}
 }
 
-// abandon closes the connections of a released frame's calls: what is still being
-// sent stops; what a service has begun it finishes, for nobody.
-func (s *Sim) abandon(q *query, frame int64) {
+// abandon closes the connections of a frame's calls, as it is released: what is
+// still being sent stops; what a service has begun it finishes, for nobody.
+func (s *Sim) abandon(h *held) {
 	now := s.k.Now()
-	for id, c := range s.calls {
-		if !c.used || c.charged || c.ref.Query != q.id || c.frame != frame || c.site.out == nil {
-			continue
-		}
+	for next := h.calls; next != 0; {
+		id := next - 1
+		c := s.calls[id]
+		next = c.older
 		d := c.site.out
 		if c.back {
 			d = c.site.back
 		}
-		if d.w.Cancel(now, uint64(id)) {
+		if d != nil && d.w.Cancel(now, uint64(id)) {
 			d.arm(s)
-			s.freeCall(uint32(id))
+			s.freeCall(id)
 		}
 	}
 }

@@ -47,7 +47,7 @@ func (m *manager) start() error {
 func (m *manager) stop() {
 	m.m = nil
 	m.epoch++
-	m.s.store.pending = m.s.store.pending[:0]
+	m.s.store.pending, m.s.store.first = m.s.store.pending[:0], 0
 }
 
 func (m *manager) step(ev core.Event) {

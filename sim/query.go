@@ -25,6 +25,7 @@ type query struct {
 	encode core.Time      // time to encode a frame as video
 	fps    float64        // of the last plan; before any plan the lowest knob
 
+	read   core.Time   // when the last frame was captured
 	cursor int64       // first camera frame that is not accounted for
 	idle   bool        // no capture is asked for
 	reason core.Reason // why
@@ -43,7 +44,7 @@ type held struct {
 	scene    kb.Scene
 	video    core.VideoConf
 	bytes    float64 // of the frame as video encodes it
-	calls    int     // attempts of its stages that are under way
+	calls    uint32  // the newest attempt of a stage that is under way, plus 1; 0 = none
 	models   [core.MaxStages]uint8
 }
 
@@ -97,6 +98,10 @@ func (q *query) accountTo(s *Sim, now core.Time) {
 // farFrame is a frame number that no camera reaches.
 const farFrame = int64(1) << 60
 
+// readEvery is the least time between two frames of a file: of frames that are lost
+// as soon as they are read, a job would read any number at one instant.
+const readEvery = core.Millisecond
+
 // capture does what a job's Capture asks for.
 func (q *query) capture(s *Sim, c *core.Capture) {
 	if q.ended {
@@ -116,7 +121,7 @@ func (q *query) capture(s *Sim, c *core.Capture) {
 	// A restarted job may ask for frames that died with the one before it: those
 	// count as lost, and are not read again.
 	q.want = core.Selected(max(c.From, q.cursor), q.fps, spec.FPS)
-	at := now
+	at := q.read.Add(readEvery)
 	if spec.Mode == core.ModeLive {
 		if first := q.cam.next(now); q.want < first {
 			q.want = core.Selected(first, q.fps, spec.FPS)
@@ -144,7 +149,7 @@ func (s *Sim) onCapture(q *query) {
 		}
 		s.col.Captured(q.id, now, q.want+1)
 	}
-	q.cursor = q.want + 1
+	q.cursor, q.read = q.want+1, now
 	q.held = append(q.held, held{
 		frame: q.want, captured: now, scene: q.cam.scene(q.want), video: q.video,
 		bytes: q.frameBytes(&q.sizer, q.want, q.fps),
@@ -171,9 +176,7 @@ func (q *query) release(s *Sim, frame int64) {
 		if q.held[i].frame != frame {
 			continue
 		}
-		if q.held[i].calls > 0 {
-			s.abandon(q, frame)
-		}
+		s.abandon(&q.held[i])
 		q.held = q.held[:i+copy(q.held[i:], q.held[i+1:])]
 		break
 	}

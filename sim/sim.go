@@ -21,6 +21,7 @@ type Options struct {
 
 	Sink     result.Sink         // gets every record
 	Frames   result.FrameSink    // gets every frame when its accuracy is final
+	Series   *result.Series      // is filled with what happens second by second
 	Progress func(now core.Time) // called now and then by the goroutine of Run
 	Clock    func() core.Time    // a wall clock, for the wall figures; nil = none
 }
@@ -45,7 +46,7 @@ type Sim struct {
 	nodes      []*node
 	nodeOf     map[core.NodeID]*node
 	directions []*direction
-	linkAt     []*direction // [from * nodes + to]
+	linkAt     map[[2]int]*direction // by the nodes' indices
 	cameras    []*camera
 	cameraOf   map[core.CameraID]*camera
 	queries    []*query // by id

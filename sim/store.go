@@ -12,7 +12,8 @@ type store struct {
 	queries map[core.QueryID]core.SavedQuery
 	nodes   map[core.NodeID]core.SavedNode
 	lastID  core.QueryID
-	pending []core.Save // under way, oldest first
+	pending []core.Save // those from first on are under way, oldest first
+	first   int
 }
 
 func newStore(delay core.Time) store {
@@ -45,12 +46,20 @@ func (st *store) snapshot() core.Snapshot {
 	return s
 }
 
+// pop takes out the oldest save under way.
+func (st *store) pop() core.Save {
+	sv := st.pending[st.first]
+	if st.first++; 2*st.first >= len(st.pending) { // moving them is cheap: at most one for each popped
+		st.pending, st.first = st.pending[:copy(st.pending, st.pending[st.first:])], 0
+	}
+	return sv
+}
+
 // onSaved ends the oldest save under way. A crash that waits for a save happens
 // now: what was saved is durable, and nobody was told.
 func (s *Sim) onSaved() {
 	st := &s.store
-	sv := st.pending[0]
-	st.pending = st.pending[:copy(st.pending, st.pending[1:])]
+	sv := st.pop()
 	s.ev.saved = core.Saved{ID: sv.ID}
 	if st.failing > 0 {
 		s.ev.saved.Err = "the store does not accept writes"

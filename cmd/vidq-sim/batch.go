@@ -64,7 +64,8 @@ func (b *batch) run(ctx context.Context) ([]*result.Run, error) {
 	return had, nil
 }
 
-// one runs job i.
+// one runs job i. A run that does not notice an interrupt (a decision or the making
+// of its world may last) is given up and left out.
 func (b *batch) one(ctx context.Context, i int) (*result.Run, error) {
 	j := b.experiment.jobs[i]
 	var files *runFiles
@@ -75,10 +76,21 @@ func (b *batch) one(ctx context.Context, i int) (*result.Run, error) {
 		}
 		j.sink, j.frames = files, files
 	}
-	if b.bar != nil {
-		j.progress = func(now core.Time) { b.bar.set(i, now) }
+	noticed := make(chan struct{})
+	notice := sync.OnceFunc(func() { close(noticed) })
+	j.progress = func(now core.Time) {
+		if ctx.Err() != nil {
+			notice()
+		} else {
+			b.bar.set(i, now)
+		}
 	}
-	r, err := b.app.simulate(ctx, b.experiment.scenario, j)
+	var r *result.Run
+	var err error
+	if !interruptible(ctx, noticed, func() { r, err = b.app.simulate(ctx, b.experiment.scenario, j) }) {
+		b.experiment.folder.omit(i)
+		return nil, ctx.Err()
+	}
 	if files != nil {
 		if e := files.close(); err == nil {
 			err = e

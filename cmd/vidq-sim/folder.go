@@ -115,6 +115,18 @@ func (f *folder) files(i int, j job) (*runFiles, error) {
 	})
 }
 
+// omit leaves out job i, whose tables are still being written; its files have no name
+// from now on. A nil folder has nothing to omit.
+func (f *folder) omit(i int) {
+	if f == nil {
+		return
+	}
+	f.made[i].Store(false)
+	for _, t := range csvFiles {
+		_ = os.Remove(f.part(t.name, i)) // a left-over is harmless
+	}
+}
+
 // finish joins the jobs' tables in their order, adds what describes them and puts
 // the folder in its place.
 func (f *folder) finish(e *experiment, doc *result.Document) error {
@@ -138,7 +150,7 @@ func (f *folder) join(name, header string) error {
 			return err
 		}
 		for i := range f.made {
-			if !f.made[i].Load() { // interrupted before its turn
+			if !f.made[i].Load() { // interrupted before its turn, or given up
 				continue
 			}
 			part, err := os.Open(f.part(name, i))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -51,7 +52,7 @@ beside it or the folder above), or a log of a network's throughput. The forms:
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return a.importFile(o, args[0]) },
+		RunE: func(c *cobra.Command, args []string) error { return a.importFile(c.Context(), o, args[0]) },
 	}
 	f := c.Flags()
 	f.SortFlags = false
@@ -63,7 +64,7 @@ beside it or the folder above), or a log of a network's throughput. The forms:
 	return c
 }
 
-func (a *app) importFile(o *importOptions, path string) error {
+func (a *app) importFile(ctx context.Context, o *importOptions, path string) error {
 	if o.form != "" && !slices.ContainsFunc(forms(), func(f [2]string) bool { return f[0] == o.form }) {
 		return inputErrorf("--form %q: want one of those that vidq-sim import --help lists", o.form)
 	}
@@ -78,19 +79,10 @@ func (a *app) importFile(o *importOptions, path string) error {
 		}
 		info.Width, info.Height = float64(r.Width), float64(r.Height)
 	}
-	mot := o.form == formMOT
-	if o.form == "" {
-		var err error
-		if mot, err = isMOT(path); err != nil {
-			return err
-		}
-	}
 	var b bytes.Buffer // nothing is written when the input is wrong
 	var err error
-	if mot {
-		err = kb.ImportMOTFile(&b, path, info)
-	} else {
-		err = importNetwork(&b, path, o.form)
+	if !interruptible(ctx, nil, func() { err = convert(&b, path, o.form, info) }) {
+		return errNothing
 	}
 	if err != nil {
 		return err
@@ -106,22 +98,58 @@ func (a *app) importFile(o *importOptions, path string) error {
 	return out.commit()
 }
 
+// convert writes a recording in the project's form; without a form it goes by the
+// file's first line.
+func convert(w io.Writer, path, form string, info kb.SeqInfo) error {
+	mot := form == formMOT
+	if form == "" {
+		var err error
+		if mot, err = isMOT(path); err != nil {
+			return err
+		}
+	}
+	if mot {
+		return kb.ImportMOTFile(w, path, info)
+	}
+	return importNetwork(w, path, form)
+}
+
 // importNetwork turns a network log into a link's trace.
 func importNetwork(w io.Writer, path, form string) error {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
-		return inputErrorf("%s: %w", path, bare(err))
+		return err
 	}
 	defer func() { _ = f.Close() }() // it is only read
 	return kb.ImportNetwork(w, f, path, form)
 }
 
+// openRegular opens a file of at most kb.MaxFile bytes for reading. A pipe is refused:
+// to open one may last for ever, and what is read to tell the form would be missing
+// afterwards.
+func openRegular(path string) (*os.File, error) {
+	st, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, inputErrorf("%s: %w", path, bare(err))
+	case !st.IsDir() && !st.Mode().IsRegular():
+		return nil, inputErrorf("%s: is a pipe or a device; want a file", path)
+	case st.Size() > kb.MaxFile:
+		return nil, inputErrorf("%s: is larger than %d MB", path, kb.MaxFile>>20)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, inputErrorf("%s: %w", path, bare(err))
+	}
+	return f, nil
+}
+
 // isMOT tells a gt.txt, whose rows are at least seven numbers with commas, from a
 // network log.
 func isMOT(path string) (bool, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
-		return false, inputErrorf("%s: %w", path, bare(err))
+		return false, err
 	}
 	defer func() { _ = f.Close() }() // it is only read
 	head := make([]byte, 1024)

@@ -15,13 +15,13 @@ import (
 )
 
 // listKinds are the arguments of list, in the order of its output.
-var listKinds = []string{"scenarios", "schedulers", "sets", "classes", "services"}
+var listKinds = []string{"scenarios", "suite", "schedulers", "sets", "classes", "services"}
 
 func (a *app) listCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list [" + strings.Join(listKinds, "|") + "]",
 		Short: "List what a scenario and the flags may name",
-		Long: "List the shipped scenarios, the schedulers with their parameters, and the knowledge\nbase: its sets " +
+		Long: "List the shipped scenarios, the suite that schedulers are ranked over, the schedulers with\ntheir parameters, and the knowledge base: its sets " +
 			"with the node classes and the services that each knows.",
 		Example: "  vidq-sim list\n  vidq-sim list schedulers",
 		Args: func(c *cobra.Command, args []string) error {
@@ -57,7 +57,9 @@ func (a *app) list(kinds []string) (string, error) {
 		var err error
 		switch kind {
 		case "scenarios":
-			err = a.listScenarios(t)
+			err = a.listScenarios(t, scenarios.Names())
+		case "suite":
+			err = a.listScenarios(t, scenarios.Suite())
 		case "schedulers":
 			listSchedulers(t)
 		default:
@@ -75,8 +77,8 @@ func (a *app) list(kinds []string) (string, error) {
 	return trimmed.String(), nil
 }
 
-func (a *app) listScenarios(w *strings.Builder) error {
-	for _, name := range scenarios.Names() {
+func (a *app) listScenarios(w *strings.Builder, names []string) error {
+	for _, name := range names {
 		s, err := a.load(name, nil)
 		if err != nil {
 			return err

@@ -4,14 +4,13 @@
 //
 // It is flags, wiring and output only. Reading guide: main.go starts it, root.go has
 // the commands and their flags, run.go the run command from its flags to its exit
-// code, batch.go the replications over the cores, table.go what people read,
-// folder.go and csv.go the run folder. wire.go joins the packages to it; tests put
+// code, batch.go the replications over the cores, interrupt.go how soon they end on
+// Ctrl-C, table.go what people read, folder.go and csv.go the run folder. wire.go joins the packages to it; tests put
 // fakes there.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -46,9 +45,6 @@ func (e inputError) Unwrap() error { return e.error }
 func inputErrorf(format string, args ...any) error {
 	return inputError{fmt.Errorf(format, args...)}
 }
-
-// errInterrupted ends a command that wrote what it had.
-var errInterrupted = errors.New("interrupted: the results are those until then, marked \"interrupted\"")
 
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.rootCommand()

@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"vidq/core/result"
+	"vidq/core/sched"
+	"vidq/kb"
 	"vidq/scenarios"
 
 	"github.com/stretchr/testify/assert"
@@ -33,15 +36,38 @@ func TestVersion(t *testing.T) {
 	assert.NotEmpty(t, version())
 }
 
+// TestList looks for everything that there is, so that what is added is listed by itself.
 func TestList(t *testing.T) {
 	r := newRig()
 	r.load = scenarios.Load
-	require.Equal(t, exitDone, r.do("list"), r.err.String())
-	golden(t, "list.txt", r.out.String())
-	for _, kind := range listKinds {
-		require.Equal(t, exitDone, r.do("list", kind))
-		assert.NotEmpty(t, r.out.String())
+	list := func(kind ...string) string {
+		require.Equal(t, exitDone, r.do(append([]string{"list"}, kind...)...), r.err.String())
+		return r.out.String()
 	}
+	for _, name := range scenarios.Names() {
+		assert.Regexp(t, `(?m)^  `+name+`\b`, list("scenarios"))
+	}
+	for _, name := range sched.Names() {
+		info := sched.Describe(name)
+		assert.Regexp(t, `(?m)^  `+name+` +`+regexp.QuoteMeta(info.Doc)+`$`, list("schedulers"))
+		for _, p := range info.Params {
+			assert.Regexp(t, `(?m)^    `+p.Key+`=\S* +`+regexp.QuoteMeta(paramDoc(p))+`$`, list("schedulers"))
+		}
+	}
+	for _, name := range kb.Sets() {
+		s, err := kb.Open(name, kb.Options{})
+		require.NoError(t, err)
+		assert.Regexp(t, `(?m)^  `+name+` +`+regexp.QuoteMeta(s.Title())+`$`, list("sets"))
+		assert.Regexp(t, `(?m)^  `+name+` +`+strings.Join(s.Classes(), " ")+`$`, list("classes"))
+		for _, v := range s.Services() {
+			assert.Regexp(t, `(?m) `+v.Name+` +`+strings.Join(v.Models, " ")+`$`, list("services"))
+		}
+	}
+	all := list()
+	for _, kind := range listKinds {
+		assert.Contains(t, all, strings.ToUpper(kind)+"\n"+list(kind))
+	}
+	assert.NotContains(t, all, " \n")
 }
 
 func TestSchema(t *testing.T) {
@@ -81,7 +107,7 @@ func TestWrongInputIsExitTwoWithOneMessageAndNothingWritten(t *testing.T) {
 		{"a --out " + file, "not a directory"},
 		{"a --out " + file + "/x", "not a directory"},
 		{"a a --out " + dir + "/new", `two scenarios are called "a"`},
-		{"list nonsense", "list: want one of scenarios, schedulers"},
+		{"list nonsense", "list: want one of scenarios, "},
 		{"list sets classes", "list: want one of"},
 		{"schema x", `vidq-sim schema takes no argument, got "x"`},
 		{"import", "import: want one file, got 0"},

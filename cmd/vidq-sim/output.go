@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // output is where a document goes: nowhere, to stdout, or to a file that
@@ -31,7 +32,9 @@ func newOutput(flag, path string, stdout io.Writer) (*output, error) {
 		if st.IsDir() {
 			return nil, inputErrorf("%s %s: is a directory", flag, path)
 		}
-		f, err := os.OpenFile(path, os.O_WRONLY, 0) // a pipe or a device is written as it is
+		// A pipe or a device is written as it is; a pipe that nobody reads is an error
+		// instead of waiting for a reader.
+		f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
 		if err != nil {
 			return nil, inputErrorf("%s %s: %w", flag, path, bare(err))
 		}

@@ -35,6 +35,9 @@ func (a *app) progressBar(e *experiment) *bar {
 
 // set tells that job i has been played up to now.
 func (b *bar) set(i int, now core.Time) {
+	if b == nil {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.sum += now - b.played[i]

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
 )
@@ -35,7 +36,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return inputErrorf("%w; see %s --help", err, c.CommandPath())
 	})
-	root.AddCommand(a.runCommand("run SCENARIO..."), a.listCommand(), a.schemaCommand(), a.importCommand())
+	root.AddCommand(a.runCommand("run SCENARIO..."), a.compareCommand(), a.listCommand(), a.schemaCommand(), a.importCommand())
 	return root
 }
 
@@ -57,19 +58,25 @@ func (a *app) runCommand(use string) *cobra.Command {
 	f.SortFlags = false
 	f.StringVar(&o.schedulers, "scheduler", "", "schedulers to run, each on the same worlds: `LIST` such as 'latfirst[mode=peer],random' (default: the scenario's)")
 	f.IntVar(&o.seeds, "seeds", 1, "number of replications `N`: mean and 95% confidence interval")
-	f.Uint64Var(&o.seed, "seed", 0, "seed of the first replication `S`, the next ones count up (default: the scenario's)")
-	f.StringArrayVar(&o.set, "set", nil, "override a scenario key, `KEY=VALUE` (repeatable)")
-	f.DurationVar(&o.until, "until", 0, "end the runs at this simulated `TIME` if it is before the scenario's end")
-	f.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "runs at a time `N`; the results do not depend on it (default: the number of cores)")
-	f.Lookup("workers").DefValue = "0" // help is the same on every machine
+	worldFlags(c, o)
 	f.StringVar(&o.json, "json", "", "write the result document to `FILE`; - is stdout, which then holds nothing else")
 	f.StringVar(&o.out, "out", "", "write a run folder `DIR`: result.json, scenario.toml and CSV files of every frame, plan and sample")
 	f.BoolVar(&o.quiet, "quiet", false, "no progress and no wall times on stderr")
 	return c
 }
 
+// worldFlags are the flags of run and compare that say which worlds are played.
+func worldFlags(c *cobra.Command, o *runOptions) {
+	f := c.Flags()
+	f.Uint64Var(&o.seed, "seed", 0, "seed of the first replication `S`, the next ones count up (default: the scenario's)")
+	f.StringArrayVar(&o.set, "set", nil, "override a scenario key, `KEY=VALUE` (repeatable)")
+	f.DurationVar(&o.until, "until", 0, "end the runs at this simulated `TIME` if it is before the scenario's end")
+	f.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "runs at a time `N`; the results do not depend on it (default: the number of cores)")
+	f.Lookup("workers").DefValue = "0" // help is the same on every machine
+}
+
 func scenarioArgs(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
+	if len(args) == 0 || slices.Contains(args, "") {
 		return inputErrorf("name a scenario, for example: vidq-sim face; see %s --help", c.CommandPath())
 	}
 	return nil

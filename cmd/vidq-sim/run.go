@@ -58,7 +58,11 @@ func (a *app) runScenarios(ctx context.Context, o *runOptions, names []string) e
 	}
 	experiments := make([]*experiment, 0, len(names))
 	for _, name := range names {
-		e, err := a.experiment(o, name)
+		var e *experiment
+		var err error
+		if !interruptible(ctx, nil, func() { e, err = a.experiment(o, name) }) {
+			return errNothing
+		}
 		if err != nil {
 			return err
 		}
@@ -85,8 +89,10 @@ func (a *app) runScenarios(ctx context.Context, o *runOptions, names []string) e
 		if err != nil {
 			return err
 		}
-		if err := result.Encode(docs, doc); err != nil {
-			return err
+		if o.json != "" {
+			if err := result.Encode(docs, doc); err != nil {
+				return err
+			}
 		}
 		if doc.Interrupted {
 			return errors.Join(docs.commit(), errInterrupted)

@@ -25,6 +25,8 @@ type app struct {
 	terminal       bool // stderr is one
 	now            func() time.Time
 	version        string
+	suite          func() []string
+	needsTruth     func(scheduler string) bool
 	load           func(name string, set []string) (*scenarios.Scenario, error)
 	simulate       func(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, error)
 }
@@ -36,6 +38,7 @@ type job struct {
 	until     core.Time // 0 = the scenario's duration
 	sink      result.Sink
 	frames    result.FrameSink
+	series    *result.Series
 	progress  func(now core.Time) // may be nil
 }
 
@@ -43,11 +46,13 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
 	f, ok := stderr.(*os.File)
 	return &app{
 		stdin: stdin, stdout: stdout, stderr: stderr,
-		terminal: ok && term.IsTerminal(int(f.Fd())),
-		now:      time.Now,
-		version:  version(),
-		load:     scenarios.Load,
-		simulate: simulate,
+		terminal:   ok && term.IsTerminal(int(f.Fd())),
+		now:        time.Now,
+		version:    version(),
+		suite:      scenarios.Suite,
+		needsTruth: func(name string) bool { return sched.Describe(name).NeedsTruth },
+		load:       scenarios.Load,
+		simulate:   simulate,
 	}
 }
 
@@ -56,7 +61,7 @@ func simulate(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, e
 	start := time.Now()
 	return sim.Run(ctx, s, sim.Options{
 		Scheduler: j.scheduler, Seed: j.seed, Until: j.until,
-		Sink: j.sink, Frames: j.frames, Progress: j.progress,
+		Sink: j.sink, Frames: j.frames, Series: j.series, Progress: j.progress,
 		Clock: func() core.Time { return core.Time(time.Since(start)) },
 	})
 }

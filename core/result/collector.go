@@ -28,6 +28,7 @@ type Meta struct {
 	Links     []LinkID
 	Sink      Sink      // every record that is added; may be nil
 	Frames    FrameSink // may be nil
+	Series    *Series   // is filled; may be nil
 }
 
 // LinkID names one direction of a link.
@@ -50,9 +51,9 @@ type QueryInfo struct {
 type Collector struct {
 	meta    Meta
 	queries []*query // by id; nil where there is none
-	nodes   nodes
-	links   links
-	rounds  SchedulerOverhead
+	nodes   sums[core.NodeID, node]
+	links   sums[LinkID, link]
+	rounds  Overhead[int64]
 	switchS float64 // that belongs to no query
 }
 
@@ -77,6 +78,7 @@ func (c *Collector) Query(q core.QueryID, info QueryInfo) {
 	}
 	if c.queries[q] == nil {
 		c.queries[q] = newQuery(info, c.meta.Warmup, c.meta.Frames)
+		c.queries[q].series = c.meta.Series
 	}
 }
 

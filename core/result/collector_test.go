@@ -53,7 +53,7 @@ func TestLiveAccuracyBeforeTheFirstResultAndBeyondASecond(t *testing.T) {
 	r := c.End(5 * core.Second)
 	require.NoError(t, r.Check())
 
-	assert.Equal(t, Frames{Captured: 50, Due: 6, Done: 3, Dropped: 1, Failed: 1, InFlight: 1}, r.Frames)
+	assert.Equal(t, Frames[int64]{Captured: 50, Due: 6, Done: 3, Dropped: 1, Failed: 1, InFlight: 1}, r.Frames)
 	assert.EqualValues(t, 1, r.DropReasons[core.ReasonOverrun])
 	assert.EqualValues(t, 1, r.DropReasons[core.ReasonTimeout])
 	assert.InDelta(t, (8*.8+3*.6+8*.9)/50, *r.Accuracy.Mean, 1e-12)
@@ -125,7 +125,7 @@ func TestWarmUp(t *testing.T) {
 	c.Add(&core.NodeSample{At: 1000 * ms, Node: "a", Energy: 8, Queue: 2, Load: core.NodeLoad{CPU: .2, GPU: .6}})
 	r := c.End(core.Second)
 	require.NoError(t, r.Check())
-	assert.Equal(t, Frames{Captured: 5, Due: 3, Done: 1, Dropped: 2}, r.Frames)
+	assert.Equal(t, Frames[int64]{Captured: 5, Due: 3, Done: 1, Dropped: 2}, r.Frames)
 	v := .5 * math.Exp(-.1)
 	assert.InDelta(t, (v+v*math.Exp(-.1)+3)/5, *r.Accuracy.Mean, 1e-12)
 	assert.InDelta(t, 1./3, *r.SLO.Joint, 1e-12)
@@ -166,7 +166,7 @@ func TestFileMode(t *testing.T) {
 	c.Captured(1, 5*core.Second, 28)          // the video's end
 	r := c.End(6 * core.Second)
 	require.NoError(t, r.Check())
-	assert.Equal(t, Frames{Captured: 23, Due: 3, Done: 3}, r.Frames, "camera frames 5..27")
+	assert.Equal(t, Frames[int64]{Captured: 23, Due: 3, Done: 3}, r.Frames, "camera frames 5..27")
 
 	second := (1 + math.Exp(-.1) + math.Exp(-.2))
 	assert.InDelta(t, (1+second+11*.5+3*.9)/23, *r.Accuracy.Mean, 1e-12)

@@ -26,18 +26,18 @@ type Run struct {
 	Events      int64   `json:"events"`
 	TraceSHA256 string  `json:"trace_sha256"`
 	Outcome
-	Queries           []QueryRun        `json:"queries"`
-	Nodes             []NodeRun         `json:"nodes"`
-	Links             []LinkRun         `json:"links"`
-	Fairness          Fairness          `json:"fairness"`
-	SchedulerOverhead SchedulerOverhead `json:"scheduler_overhead"`
+	Queries           []QueryRun         `json:"queries"`
+	Nodes             []NodeRun          `json:"nodes"`
+	Links             []LinkRun          `json:"links"`
+	Fairness          Fairness[*float64] `json:"fairness"`
+	SchedulerOverhead Overhead[int64]    `json:"scheduler_overhead"`
 
 	Wall RunWall `json:"-"` // the driver's, in no hash and not in the document
 }
 
 // Outcome is what is counted of a query, and of all queries of a run together.
 type Outcome struct {
-	Frames      Frames              `json:"frames"`
+	Frames      Frames[int64]       `json:"frames"`
 	DropReasons Reasons             `json:"drop_reasons"`
 	LatencyS    Dist[*float64]      `json:"latency_s"`
 	DelayS      Dist[*float64]      `json:"delay_s"`
@@ -66,20 +66,19 @@ type Constraint struct {
 	Accuracy *float64 `json:"accuracy"`
 }
 
-// Frames counts camera frames (Captured) and those of them that were due, by what
-// became of them.
-type Frames struct {
-	Captured int64 `json:"captured"`
-	Due      int64 `json:"due"`
-	Done     int64 `json:"done"`
-	Dropped  int64 `json:"dropped"`
-	Failed   int64 `json:"failed"`
-	InFlight int64 `json:"in_flight"`
-}
-
 // The groups of figures come in two forms with the same keys: of values in a run,
 // and of Stats over several runs in a summary.
 type (
+	// Frames counts camera frames (Captured) and those of them that were due, by what
+	// became of them.
+	Frames[T any] struct {
+		Captured T `json:"captured"`
+		Due      T `json:"due"`
+		Done     T `json:"done"`
+		Dropped  T `json:"dropped"`
+		Failed   T `json:"failed"`
+		InFlight T `json:"in_flight"`
+	}
 	// Dist tells how a time is distributed, in seconds.
 	Dist[T any] struct {
 		Mean T `json:"mean"`
@@ -122,6 +121,16 @@ type (
 		Pace       T `json:"pace"`
 		Refused    T `json:"refused"`
 	}
+	// Fairness compares the queries' slo_time.joint.
+	Fairness[T any] struct {
+		JainSLO  T `json:"jain_slo"`
+		WorstSLO T `json:"worst_slo"`
+	}
+	// Overhead counts what the scheduler did.
+	Overhead[T any] struct {
+		Rounds  T `json:"rounds"`
+		Invalid T `json:"invalid"`
+	}
 )
 
 // NodeRun is what a node spent.
@@ -141,18 +150,6 @@ type LinkRun struct {
 	To          core.NodeID `json:"to"`
 	Bytes       float64     `json:"bytes"`
 	Utilization *float64    `json:"utilization"`
-}
-
-// Fairness compares the queries' slo_time.joint.
-type Fairness struct {
-	JainSLO  *float64 `json:"jain_slo"`
-	WorstSLO *float64 `json:"worst_slo"`
-}
-
-// SchedulerOverhead counts what the scheduler did.
-type SchedulerOverhead struct {
-	Rounds  int64 `json:"rounds"`
-	Invalid int64 `json:"invalid"`
 }
 
 // Wall is what the machine took. It is outside every hash and differs from run to

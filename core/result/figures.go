@@ -4,8 +4,7 @@ package result
 
 // slots returns where the figures of f are held.
 func (f *Figures) slots() []**Stat {
-	n := &f.Frames
-	s := []**Stat{&n.Captured, &n.Due, &n.Done, &n.Dropped, &n.Failed, &n.InFlight, &f.DropShare}
+	s := append(f.Frames.all(), &f.DropShare)
 	s = append(s, f.LatencyS.all()...)
 	s = append(s, f.DelayS.all()...)
 	s = append(s, f.BreakdownS.all()...)
@@ -14,25 +13,22 @@ func (f *Figures) slots() []**Stat {
 	s = append(s, f.SLOTime.all()...)
 	s = append(s, &f.PlanChanges)
 	s = append(s, f.KnobChanges.all()...)
-	return append(s, &f.SwitchCostS, &f.Utilization, &f.EnergyJ, &f.LinkBytes,
-		&f.Fairness.JainSLO, &f.Fairness.WorstSLO, &f.SchedulerOverhead.Rounds, &f.SchedulerOverhead.Invalid)
+	s = append(s, &f.SwitchCostS, &f.Utilization, &f.EnergyJ, &f.LinkBytes)
+	s = append(s, f.Fairness.all()...)
+	return append(s, f.SchedulerOverhead.all()...)
 }
 
 // figures returns the values of r that a summary sums up, nil where there is none.
 func (r *Run) figures() []*float64 {
-	n := &r.Frames
-	s := counts(n.Captured, n.Due, n.Done, n.Dropped, n.Failed, n.InFlight)
-	s = append(s, n.DropShare())
+	s := append(counts(r.Frames.all()...), dropShare(&r.Frames))
 	s = append(s, values(r.LatencyS.all())...)
 	s = append(s, values(r.DelayS.all())...)
 	s = append(s, values(r.BreakdownS.all())...)
 	s = append(s, r.Accuracy.Mean, r.Accuracy.P5)
 	s = append(s, values(r.SLO.all())...)
 	s = append(s, values(r.SLOTime.all())...)
-	s = append(s, counts(r.PlanChanges)...)
-	for _, p := range r.KnobChanges.all() {
-		s = append(s, counts(*p)...)
-	}
+	s = append(s, counts(&r.PlanChanges)...)
+	s = append(s, counts(r.KnobChanges.all()...)...)
 	energy, bytes := 0.0, 0.0
 	for i := range r.Nodes {
 		energy += r.Nodes[i].EnergyJ
@@ -40,13 +36,14 @@ func (r *Run) figures() []*float64 {
 	for i := range r.Links {
 		bytes += r.Links[i].Bytes
 	}
-	s = append(s, &r.SwitchCostS, r.Utilization(), &energy, &bytes, r.Fairness.JainSLO, r.Fairness.WorstSLO)
-	return append(s, counts(r.SchedulerOverhead.Rounds, r.SchedulerOverhead.Invalid)...)
+	s = append(s, &r.SwitchCostS, r.Utilization(), &energy, &bytes)
+	s = append(s, values(r.Fairness.all())...)
+	return append(s, counts(r.SchedulerOverhead.all()...)...)
 }
 
-// DropShare returns the share of due frames, those in flight left out, that were
+// dropShare returns the share of due frames, those in flight left out, that were
 // dropped or failed; nil if there are none.
-func (f *Frames) DropShare() *float64 { return share(f.Dropped+f.Failed, f.Due-f.InFlight) }
+func dropShare(f *Frames[int64]) *float64 { return share(f.Dropped+f.Failed, f.Due-f.InFlight) }
 
 // Utilization returns the mean over the nodes of their utilization; nil if no
 // node was sampled.
@@ -59,6 +56,10 @@ func (r *Run) Utilization() *float64 {
 		}
 	}
 	return mean(sum, int64(n))
+}
+
+func (f *Frames[T]) all() []*T {
+	return []*T{&f.Captured, &f.Due, &f.Done, &f.Dropped, &f.Failed, &f.InFlight}
 }
 
 func (d *Dist[T]) all() []*T { return []*T{&d.Mean, &d.P50, &d.P95, &d.P99, &d.Max} }
@@ -76,6 +77,10 @@ func (k *KnobChanges[T]) all() []*T {
 	}
 }
 
+func (f *Fairness[T]) all() []*T { return []*T{&f.JainSLO, &f.WorstSLO} }
+
+func (o *Overhead[T]) all() []*T { return []*T{&o.Rounds, &o.Invalid} }
+
 func values(p []**float64) []*float64 {
 	v := make([]*float64, len(p))
 	for i := range p {
@@ -84,10 +89,10 @@ func values(p []**float64) []*float64 {
 	return v
 }
 
-func counts(n ...int64) []*float64 {
+func counts(n ...*int64) []*float64 {
 	v := make([]*float64, len(n))
 	for i := range n {
-		x := float64(n[i])
+		x := float64(*n[i])
 		v[i] = &x
 	}
 	return v

@@ -155,19 +155,30 @@ func rank(p float64, n uint64) uint64 {
 // shares counts values in 0..1 in buckets of a thousandth, weighted.
 type shares struct {
 	n     int64
-	count [1001]int64
+	count *[1001]int64 // nil before the first
 }
 
 func (s *shares) add(v float64, weight int64) {
 	s.n += weight
-	s.count[int(min(max(v, 0), 1)*1000+.5)] += weight
+	s.buckets()[int(min(max(v, 0), 1)*1000+.5)] += weight
 }
 
 func (s *shares) merge(o *shares) {
-	s.n += o.n
-	for i, n := range o.count {
-		s.count[i] += n
+	if o.count == nil {
+		return
 	}
+	s.n += o.n
+	mine := s.buckets()
+	for i, n := range o.count {
+		mine[i] += n
+	}
+}
+
+func (s *shares) buckets() *[1001]int64 {
+	if s.count == nil {
+		s.count = new([1001]int64)
+	}
+	return s.count
 }
 
 // quantile returns the p-quantile by nearest rank, within .0005; s must not be empty.

@@ -57,7 +57,7 @@ func TestEncode(t *testing.T) {
 	assert.Equal(t, .75, r.SwitchCostS)
 	assert.Equal(t, 14.0, r.Links[0].Bytes, "a restart counts from zero")
 	assert.InDelta(t, .3, *r.Links[0].Utilization, 1e-12)
-	assert.Equal(t, SchedulerOverhead{1, 2}, r.SchedulerOverhead)
+	assert.Equal(t, Overhead[int64]{1, 2}, r.SchedulerOverhead)
 	assert.Equal(t, core.NodeID("cloud"), r.Nodes[0].ID)
 	assert.Nil(t, r.Nodes[0].Utilization, "never sampled")
 }

@@ -59,8 +59,9 @@ type query struct {
 	force force
 	last  *core.FrameRecord // copy of the result in force, if there is a FrameSink
 	tally
-	batch batch
-	plans plans
+	batch  batch
+	plans  plans
+	series *Series // nil without one
 }
 
 // sample is what a result adds to the histograms. They are filled by the batch: those
@@ -211,6 +212,7 @@ func (q *query) supersede(next int64, sink FrameSink) {
 	if bound := q.info.Constraint.Accuracy; bound > 0 && c.mean >= bound { // never of NaN
 		f.met |= meetsAccuracy
 	}
+	q.plot(lo, hi, next)
 	s := sample{latency: -1}
 	if f.counted {
 		q.met.add(f.met, q.want, 1)
@@ -306,6 +308,7 @@ func (q *query) finish(now core.Time, sink FrameSink) {
 		q.limit = q.to
 	}
 	q.supersede(q.limit, sink)
+	q.plotCaptured()
 	q.flush(&q.batch)
 	q.captured = max(q.limit-q.base, 0)
 	if q.unknown > 0 && !q.known { // nobody can tell this query's accuracy

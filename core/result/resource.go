@@ -21,9 +21,28 @@ func (c *counter) add(reading float64, counted bool) {
 	}
 }
 
+// sums finds what is summed up under an id: of a node, or of a link's direction.
+type sums[K comparable, S any] struct {
+	index map[K]int
+	ids   []K
+	list  []*S
+}
+
+// get returns the sums of an id, zero at first.
+func (s *sums[K, S]) get(id K) *S {
+	if i, ok := s.index[id]; ok {
+		return s.list[i]
+	}
+	if s.index == nil {
+		s.index = make(map[K]int)
+	}
+	s.index[id] = len(s.list)
+	s.ids, s.list = append(s.ids, id), append(s.list, new(S))
+	return s.list[len(s.list)-1]
+}
+
 // node sums up a node's samples, one a second.
 type node struct {
-	id            core.NodeID
 	n             int64
 	busy          float64 // of the busier of cpu and gpu
 	cpu, gpu      float64
@@ -44,30 +63,12 @@ func (s *node) add(r *core.NodeSample, counted bool) {
 	s.queue = max(s.queue, r.Queue)
 }
 
-// nodes finds a node's sums by its id.
-type nodes struct {
-	index map[core.NodeID]int
-	list  []*node
-}
-
-func (s *nodes) get(id core.NodeID) *node {
-	if i, ok := s.index[id]; ok {
-		return s.list[i]
-	}
-	if s.index == nil {
-		s.index = make(map[core.NodeID]int)
-	}
-	s.index[id] = len(s.list)
-	n := &node{id: id}
-	s.list = append(s.list, n)
-	return n
-}
-
-func (s *nodes) runs() []NodeRun {
+// nodeRuns returns what the nodes spent, ascending by id.
+func nodeRuns(s *sums[core.NodeID, node]) []NodeRun {
 	out := make([]NodeRun, 0, len(s.list))
-	for _, n := range s.list {
+	for i, n := range s.list {
 		out = append(out, NodeRun{
-			ID: n.id, Utilization: mean(n.busy, n.n), CPUUtilization: mean(n.cpu, n.n),
+			ID: s.ids[i], Utilization: mean(n.busy, n.n), CPUUtilization: mean(n.cpu, n.n),
 			GPUUtilization: mean(n.gpu, n.n), EnergyJ: n.energy.total, QueueMax: n.queue, ResultsLost: int64(n.drops.total),
 		})
 	}
@@ -77,7 +78,6 @@ func (s *nodes) runs() []NodeRun {
 
 // link sums up the samples of one direction.
 type link struct {
-	id    LinkID
 	n     int64
 	busy  float64
 	bytes counter
@@ -91,29 +91,11 @@ func (s *link) add(r *core.LinkSample, counted bool) {
 	}
 }
 
-// links finds a link's sums by its ends.
-type links struct {
-	index map[LinkID]int
-	list  []*link
-}
-
-func (s *links) get(id LinkID) *link {
-	if i, ok := s.index[id]; ok {
-		return s.list[i]
-	}
-	if s.index == nil {
-		s.index = make(map[LinkID]int)
-	}
-	s.index[id] = len(s.list)
-	l := &link{id: id}
-	s.list = append(s.list, l)
-	return l
-}
-
-func (s *links) runs() []LinkRun {
+// linkRuns returns what the links carried, ascending by their ends.
+func linkRuns(s *sums[LinkID, link]) []LinkRun {
 	out := make([]LinkRun, 0, len(s.list))
-	for _, l := range s.list {
-		out = append(out, LinkRun{l.id.From, l.id.To, l.bytes.total, mean(l.busy, l.n)})
+	for i, l := range s.list {
+		out = append(out, LinkRun{s.ids[i].From, s.ids[i].To, l.bytes.total, mean(l.busy, l.n)})
 	}
 	slices.SortFunc(out, func(a, b LinkRun) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))

@@ -13,7 +13,7 @@ import (
 func (c *Collector) End(now core.Time) *Run {
 	r := &Run{
 		Scheduler: c.meta.Scheduler, Seed: c.meta.Seed, DurationS: now.Seconds(), WarmupS: c.meta.Warmup.Seconds(),
-		Queries: []QueryRun{}, Nodes: c.nodes.runs(), Links: c.links.runs(), SchedulerOverhead: c.rounds,
+		Queries: make([]QueryRun, 0, len(c.queries)), Nodes: nodeRuns(&c.nodes), Links: linkRuns(&c.links), SchedulerOverhead: c.rounds,
 	}
 	var all tally
 	var wants wants
@@ -91,7 +91,7 @@ func (t *tally) merge(o *tally) {
 }
 
 func (t *tally) outcome(o *Outcome, w wants) {
-	o.Frames = Frames{
+	o.Frames = Frames[int64]{
 		Captured: t.captured, Due: t.done + t.dropped + t.failed + t.inFlight,
 		Done: t.done, Dropped: t.dropped, Failed: t.failed, InFlight: t.inFlight,
 	}
@@ -146,10 +146,10 @@ func constraintOf(c core.Constraint) Constraint {
 // fairness is Jain's index (R. Jain, D. Chiu, W. Hawe: A Quantitative Measure of
 // Fairness and Discrimination, DEC-TR-301, 1984) over the queries' slo_time.joint, and the
 // worst of them. The index is nil when all are zero.
-func fairness(queries []QueryRun) Fairness {
+func fairness(queries []QueryRun) Fairness[*float64] {
 	var sum, squares float64
 	var n int64
-	var f Fairness
+	var f Fairness[*float64]
 	for i := range queries {
 		p := queries[i].SLOTime.Joint
 		if p == nil {
@@ -173,20 +173,19 @@ func fairness(queries []QueryRun) Fairness {
 // Check reports what is not conserved: captured >= due = done + dropped + failed +
 // in_flight, for the run and each query, and the queries summing up to the run.
 func (r *Run) Check() error {
-	var sum Frames
+	var sum Frames[int64]
 	var errs []error
 	for i := range r.Queries {
 		q := &r.Queries[i]
-		if err := q.Frames.check(); err != nil {
+		if err := conserved(&q.Frames); err != nil {
 			errs = append(errs, fmt.Errorf("query %s: %w", q.Key, err))
 		}
-		f := &q.Frames
-		sum = Frames{
-			sum.Captured + f.Captured, sum.Due + f.Due, sum.Done + f.Done,
-			sum.Dropped + f.Dropped, sum.Failed + f.Failed, sum.InFlight + f.InFlight,
+		own := q.Frames.all()
+		for j, n := range sum.all() {
+			*n += *own[j]
 		}
 	}
-	if err := r.Frames.check(); err != nil {
+	if err := conserved(&r.Frames); err != nil {
 		errs = append(errs, err)
 	}
 	if sum != r.Frames {
@@ -195,7 +194,7 @@ func (r *Run) Check() error {
 	return errors.Join(errs...)
 }
 
-func (f *Frames) check() error {
+func conserved(f *Frames[int64]) error {
 	if f.Due != f.Done+f.Dropped+f.Failed+f.InFlight {
 		return fmt.Errorf("frames are not conserved: %+v", *f)
 	}

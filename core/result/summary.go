@@ -42,7 +42,7 @@ func NewStat(values []float64) *Stat {
 
 // Figures are the figures of a summary. A nil Stat is null: no run had the figure.
 type Figures struct {
-	Frames            FrameStats         `json:"frames"`
+	Frames            Frames[*Stat]      `json:"frames"`
 	DropShare         *Stat              `json:"drop_share"`
 	LatencyS          Dist[*Stat]        `json:"latency_s"`
 	DelayS            Dist[*Stat]        `json:"delay_s"`
@@ -56,30 +56,8 @@ type Figures struct {
 	Utilization       *Stat              `json:"utilization"`
 	EnergyJ           *Stat              `json:"energy_j"`
 	LinkBytes         *Stat              `json:"link_bytes"`
-	Fairness          FairnessStats      `json:"fairness"`
-	SchedulerOverhead OverheadStats      `json:"scheduler_overhead"`
-}
-
-// FrameStats is Frames over several runs.
-type FrameStats struct {
-	Captured *Stat `json:"captured"`
-	Due      *Stat `json:"due"`
-	Done     *Stat `json:"done"`
-	Dropped  *Stat `json:"dropped"`
-	Failed   *Stat `json:"failed"`
-	InFlight *Stat `json:"in_flight"`
-}
-
-// FairnessStats is Fairness over several runs.
-type FairnessStats struct {
-	JainSLO  *Stat `json:"jain_slo"`
-	WorstSLO *Stat `json:"worst_slo"`
-}
-
-// OverheadStats is SchedulerOverhead over several runs.
-type OverheadStats struct {
-	Rounds  *Stat `json:"rounds"`
-	Invalid *Stat `json:"invalid"`
+	Fairness          Fairness[*Stat]    `json:"fairness"`
+	SchedulerOverhead Overhead[*Stat]    `json:"scheduler_overhead"`
 }
 
 // Summary is a scheduler's figures over the runs of its seeds.

@@ -14,12 +14,15 @@ import (
 
 // variants are further settings of registered schedulers that must conform.
 var variants = []string{
+	"chameleon[models=true,bounded=true,place=host]",
 	"latfirst[mode=peer]",
 	"random[every=1]",
 	"static[plan=all-edge]",
 	"static[plan=golden]",
 	"static[plan=given,place=[host,edge,cloud]]",
 	"static[plan=given,host_stages=1]",
+	"videostorm[goal=maxmin,models=true]",
+	"videostorm[placement=videoedge,models=true]",
 }
 
 func conforming(t testing.TB) []sched.Spec {

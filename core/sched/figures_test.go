@@ -103,9 +103,9 @@ func TestStationWait(t *testing.T) {
 	assert.Greater(t, s.wait(.6, 1), 100., "more than there is")
 	many := station{capacity: 10, load: 5}
 	assert.Less(t, many.wait(.25, 1), .05, "several servers")
-	assert.InDelta(t, 0, s.toll(.1), 1e-12, "nobody else is there")
+	assert.InDelta(t, 0, s.toll(use{amount: .1}), 1e-12, "nobody else is there")
 	s.users = 3
-	assert.Greater(t, s.toll(.4), s.toll(.2))
+	assert.Greater(t, s.toll(use{amount: .4}), s.toll(use{amount: .2}))
 }
 
 // decayOf inverts the mean ageing of the knowledge base.

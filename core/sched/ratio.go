@@ -15,6 +15,9 @@ type ratio struct {
 // may be; what is farther is cut to it (Huber's way).
 const outlier = 3
 
+// firstDev is the spread that is assumed after one observation.
+const firstDev = .1
+
 // add takes the logarithm x of observed over believed in.
 func (r *ratio) add(x, limit float64) {
 	if x != x {
@@ -25,6 +28,10 @@ func (r *ratio) add(x, limit float64) {
 
 // blend takes x in as it is, without bounds.
 func (r *ratio) blend(x, limit float64) {
+	if r.n == 0 {
+		r.n, r.mean, r.dev = 1, x, firstDev
+		return
+	}
 	d := x - r.mean
 	if r.n >= 5 {
 		bound := max(outlier*r.dev, .2)

@@ -12,6 +12,7 @@ type station struct {
 	capacity float64            // cores, slots or workers; 1 for a link
 	load     float64            // of it in use on average under the plans that are counted
 	users    float64            // queries that use it
+	closed   float64            // seconds of the jobs that closed loops always have there, one each
 	models   [maxModels]float64 // of a service: those that use each of its models
 }
 
@@ -19,7 +20,8 @@ type station struct {
 type use struct {
 	station int
 	amount  float64
-	model   int // of a service
+	closed  float64 // seconds of a job that is there again as soon as it is done
+	model   int     // of a service
 }
 
 // burst is half the sum of the squared variations of arrivals and of service, the
@@ -60,16 +62,40 @@ func (s *station) wait(amount, need float64) float64 {
 	return burst * math.Pow(others, math.Sqrt(2*(servers+1))-1) / (servers * (1 - total))
 }
 
-// toll is what it costs the others, in queries served, that amount is added to
-// the station's load. A station costs nothing while it is mostly idle; from there
-// on each of its users is at some risk, and beyond its capacity the risk goes on to
-// grow, so that those who take most for what they are worth give way.
-func (s *station) toll(amount float64) float64 {
+// behind is how long a job waits for those of closed loops, in seconds: it finds
+// some of them there.
+func (s *station) behind(need float64) float64 {
+	if s.closed == 0 || s.capacity <= 0 {
+		return 0
+	}
+	servers := 1.
+	if need > 0 {
+		servers = max(1, s.capacity/need)
+	}
+	return closedShare * s.closed / servers
+}
+
+// closedShare is how much of a closed loop's job another job waits for in the mean.
+const closedShare = .6
+
+// toll is what it costs the others, in queries served, that one more query uses
+// the station. A station costs nothing while it is mostly idle; from there on each of
+// its users is at some risk, and beyond its capacity the risk goes on to grow, so that
+// those who take most for what they are worth give way. A closed loop is a risk of
+// its own to those who are there.
+func (s *station) toll(u use) float64 {
 	if s.capacity <= 0 {
 		return 0
 	}
-	return s.users * (risk((s.load+amount)/s.capacity) - risk(s.load/s.capacity))
+	t := s.users * (risk((s.load+u.amount)/s.capacity) - risk(s.load/s.capacity))
+	if u.closed > 0 {
+		t += closedToll * s.users / max(s.capacity, 1)
+	}
+	return t
 }
+
+// closedToll is what a closed loop costs each of the others at a single server.
+const closedToll = .05
 
 // risk rises from 0 at a utilisation of safe to 1 at twice the distance from there to 1.
 func risk(utilisation float64) float64 {
@@ -198,6 +224,7 @@ func (s *system) count(uses []use, sign float64) {
 	for _, u := range uses {
 		t := &s.stations[u.station]
 		t.load = max(t.load+sign*u.amount, 0)
+		t.closed = max(t.closed+sign*u.closed, 0)
 		t.users = max(t.users+sign, 0)
 		t.models[u.model] = max(t.models[u.model]+sign, 0)
 	}
@@ -210,29 +237,31 @@ type linkMemory struct{ rows []linkRow } // as in the view
 
 type linkRow struct {
 	from, to core.NodeID
-	now      ratio // logarithm of the rate in bytes per second, the last calls'
-	usual    ratio // the same of the last minutes
+	now      ratio   // logarithm of the rate in bytes per second, by the last calls
+	best     float64 // the same of what the link can do: the best of the last minutes
 	at       core.Time
 	held     float64 // by how much transfers were held up in the last round, as a factor
 }
 
-// How many calls a link's rate is told by, and after how many seconds without any
-// a link is believed to be half way back to what it is as a rule: else nobody
-// would find out that a disturbance is over.
+// How many calls a link's rate is told by; after how many seconds without any a
+// link is believed to be half way to its best, or else nobody would find out
+// that a disturbance is over; and in how many seconds the best is forgotten by half
+// of its lead.
 const (
 	linkNow      = 12.
-	linkUsual    = 400.
-	linkRecovery = 4.
+	linkRecovery = 6.
+	linkBest     = 60.
 )
 
 // add takes a call in that saw such a rate, in bytes per second.
 func (r *linkRow) add(rate float64, at core.Time) {
 	x := math.Log(max(rate, 1))
-	if r.now.n == 0 || at-r.at > 5*core.Second {
+	if at-r.at > 5*core.Second {
 		r.now = ratio{}
 	}
 	r.now.blend(x, linkNow)
-	r.usual.blend(x, linkUsual)
+	r.best += min(1-math.Exp2(-(at-r.at).Seconds()/linkBest), 1) * min(r.now.mean-r.best, 0)
+	r.best = max(r.best, r.now.mean)
 	r.at = at
 }
 
@@ -264,16 +293,19 @@ func (m *linkMemory) fit(v *core.View) {
 // and by how much transfers vary.
 func (m *linkMemory) rate(now core.Time, i int, l *core.LinkView) (rate, varies float64) {
 	r := &m.rows[i]
-	if r.usual.n == 0 && l.Rate > 0 { // the nominal rate weighs like some calls
-		r.usual = ratio{n: 10, mean: math.Log(l.Rate)}
+	varies = max(.1, 1.25*r.now.dev)
+	known, age := math.Log(max(l.Rate, 1)), l.Age
+	if l.Samples == 0 {
+		r.best = max(r.best, known)
 	}
-	if r.now.n == 0 {
-		if l.Samples == 0 {
-			return l.Rate, .1
-		}
-		x := math.Exp2(-l.Age.Seconds() / linkRecovery)
-		return math.Exp(x*math.Log(max(l.Rate, 1)) + (1-x)*r.usual.mean), .1
+	// The view's estimate knows which transfers overlapped, and is late: the last
+	// calls count where they say something quite different, or something newer.
+	switch own := now - r.at; {
+	case r.now.n == 0 && l.Samples == 0:
+		return l.Rate, varies
+	case r.now.n > 0 && (l.Samples == 0 || own < max(age, 3*core.Second)):
+		known, age = r.now.mean, own
 	}
-	x := math.Exp2(-max((now-r.at).Seconds()-1, 0) / linkRecovery)
-	return math.Exp(x*r.now.mean + (1-x)*r.usual.mean), max(.1, 1.25*r.now.dev)
+	x := math.Exp2(-max(age.Seconds()-1, 0) / linkRecovery)
+	return math.Exp(x*known + (1-x)*max(r.best, known)), varies
 }

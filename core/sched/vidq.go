@@ -59,6 +59,7 @@ type vidq struct {
 	order   []int
 	rates   []float64
 	ageing  []float64
+	videos  []core.VideoConf
 	trial   trial
 	best    trial
 	options [][]int // by host and service
@@ -117,113 +118,6 @@ func (s *vidq) adopt(v *core.View, q *core.QueryView, st *vidqQuery) {
 		st.before.point = st.settings[st.setting].point
 	}
 	st.revision, st.since, st.heard = p.Revision, v.Now, v.Now
-}
-
-// observe learns from the frames of the last round.
-func (s *vidq) observe(v *core.View, q *core.QueryView, st *vidqQuery) {
-	host := nodeIndex(v, q.Query.Node)
-	obs := q.Observations
-	st.misses = -1
-	if host < 0 || q.Camera == nil || q.Plan.Revision == 0 {
-		return
-	}
-	if st.setting >= 0 && len(st.places) == len(q.Query.Pipeline) {
-		t := trial{setting: st.setting, places: st.places, outlook: st.current}
-		if len(obs) == 0 && st.silent(v, q, &t) {
-			s.observeSilence(v, q, st, host)
-		}
-	}
-	frames, missed := 0., 0.
-	const most = 24 // frames a round that are looked at
-	for i := range obs[max(0, len(obs)-most):] {
-		o := &obs[max(0, len(obs)-most)+i]
-		if o.Known {
-			st.objects.add(o.Objects, o.At)
-		}
-		st.heard = max(st.heard, o.At)
-		point := s.pointOf(q.Plan.Video.Resolution)
-		if o.Revision != q.Plan.Revision {
-			if o.Revision != st.before.number || st.before.point < 0 {
-				continue
-			}
-			point = st.before.point
-		}
-		if point >= 0 {
-			s.observeCalls(v, q, o, host, point)
-		}
-		if o.Revision != q.Plan.Revision {
-			continue
-		}
-		frames++
-		if b := q.Query.Constraint.Latency; b > 0 && o.Latency > b {
-			missed++
-		} else if b := q.Query.Constraint.Delay; b > 0 && o.Delay() > b {
-			missed++
-		}
-		if st.current.latency > 0 && st.revision == o.Revision && v.Now-st.since > core.Second {
-			st.late.add(math.Log(o.Latency.Seconds()/st.current.latency), 40)
-		}
-	}
-	if frames > 0 {
-		st.misses = missed / frames
-	}
-}
-
-func (s *vidq) pointOf(r core.Resolution) int { return slices.Index(s.figures.knobs, r) }
-
-// observeCalls learns from what the calls of a frame took.
-func (s *vidq) observeCalls(v *core.View, q *core.QueryView, o *core.Observation, host, point int) {
-	objects := o.Objects
-	if !o.Known {
-		objects = core.TypicalObjects
-	}
-	for i := range o.Calls {
-		c := &o.Calls[i]
-		if i >= len(q.Query.Pipeline) || c.Attempts > 1 {
-			continue
-		}
-		n := nodeIndex(v, c.Node)
-		if n < 0 {
-			continue
-		}
-		w := s.figures.service(q.Query.Pipeline[i].Service)
-		if w < 0 {
-			continue
-		}
-		if k := s.figures.at[w][n]; k >= 0 {
-			s.figures.learn(n, k, c.Model, point, n == host, objects, c.Work.Seconds(), s.figures.nodes[n].slow)
-		}
-		if n == host {
-			s.figures.nodes[n].overhead.add(c.Transfer.Seconds())
-			continue
-		}
-		s.observeLink(v, c, o.At, host, n)
-	}
-}
-
-// observeLink learns from the transfer of a call how fast the link is now.
-func (s *vidq) observeLink(v *core.View, c *core.Call, at core.Time, host, n int) {
-	i := s.system.link(host, n)
-	if c.Bytes < 20e3 || i < 0 {
-		return
-	}
-	l := &v.Links[i]
-	took := max(c.Transfer-l.RTT, core.Millisecond).Seconds()
-	r := &s.links.rows[i]
-	r.add(c.Bytes*(1+r.held)/took, at)
-}
-
-// observeSilence takes no answer over a link as an answer that is later than now.
-func (s *vidq) observeSilence(v *core.View, q *core.QueryView, st *vidqQuery, host int) {
-	for k := range q.Plan.Stages {
-		n := nodeIndex(v, q.Plan.Stages[k].Node)
-		if n < 0 || n == host {
-			continue
-		}
-		if i := s.system.link(host, n); i >= 0 {
-			s.links.rows[i].add(max(st.settings[st.setting].bytes, 20e3)/(v.Now-st.heard).Seconds(), v.Now)
-		}
-	}
 }
 
 // clearOptions forgets where services could run in the round before.
@@ -331,7 +225,8 @@ func (s *vidq) recall(v *core.View, q *core.QueryView, st *vidqQuery) {
 // settingOf makes a setting of the query's present plan.
 func (s *vidq) settingOf(v *core.View, q *core.QueryView, st *vidqQuery, model int) (setting, bool) {
 	p := &q.Plan
-	x := setting{video: p.Video, point: s.pointOf(p.Video.Resolution), model: model, fps: min(p.Video.FPS, q.Camera.FPS)}
+	largest, _ := within(&v.Knobs, q.Camera.Resolution)
+	x := setting{video: p.Video, narrow: max(1-float64(p.Video.Resolution.Pixels())/max(float64(largest.Pixels()), 1), 0), point: s.pointOf(p.Video.Resolution), model: model, fps: min(p.Video.FPS, q.Camera.FPS)}
 	if x.point < 0 || !(x.fps > 0) {
 		return x, false
 	}

@@ -18,6 +18,7 @@ type setting struct {
 	bytes    float64 // of a frame
 	accuracy float64 // without the age that the latency brings
 	fresh    float64 // accuracy of a result of age 0
+	narrow   float64 // by how many of the camera's pixels it falls short, as a share
 }
 
 // vidqQuery is what the scheduler remembers of a query.
@@ -195,8 +196,7 @@ func (s *vidq) makeSettings(v *core.View, q *core.QueryView, st *vidqQuery) {
 	}
 	s.rates = rates
 	var ids [core.MaxStages]int
-	ageing := s.ageing[:0]
-	first := true
+	s.rateAges(v, q, st, largest)
 	for m := range models {
 		for i := range pipe {
 			ids[i] = s.modelOf(v, pipe[i].Service, m)
@@ -206,29 +206,12 @@ func (s *vidq) makeSettings(v *core.View, q *core.QueryView, st *vidqQuery) {
 				continue
 			}
 			for e := range v.Knobs.Encoders {
-				qualities := v.Knobs.Encoders[e].Qualities
-				for k := range max(len(qualities), 1) {
-					name, quality, _ := encoder(&v.Knobs, v.Knobs.Encoders[e].Name)
-					if len(qualities) > 0 {
-						quality = qualities[k]
-					}
-					video := core.VideoConf{Resolution: r, FPS: rates[len(rates)-1], Encoder: name, Quality: quality}
+				for _, video := range videos(s.videos[:0], &v.Knobs, e, r, rates[len(rates)-1]) {
 					top := by.Accuracy(q.Query, q.Camera.FPS, video, ids[:len(pipe)], st.content)
-					if first {
-						first = false
-						for _, f := range rates {
-							w := video
-							w.FPS = f
-							x := 1.
-							if top > 0 {
-								x = by.Accuracy(q.Query, q.Camera.FPS, w, ids[:len(pipe)], st.content) / top
-							}
-							ageing = append(ageing, x)
-						}
-						s.ageing = ageing
-						st.decay = decayOf(ageing[0], rates[0], q.Camera.FPS)
-					}
-					s.addSettings(q, st, setting{video: video, point: p, model: m, accuracy: top, encode: by.Encode(at, video).Seconds()})
+					s.addSettings(q, st, setting{
+						video: video, point: p, model: m, narrow: 1 - float64(r.Pixels())/float64(largest.Pixels()), accuracy: top,
+						encode: by.Encode(at, video).Seconds(),
+					})
 				}
 			}
 		}
@@ -238,6 +221,41 @@ func (s *vidq) makeSettings(v *core.View, q *core.QueryView, st *vidqQuery) {
 		x.bytes = by.FrameBytes(x.video, st.content)
 	}
 	st.prune(q.Query.Constraint.Accuracy)
+}
+
+// rateAges works out what each rate leaves of the accuracy, and how fast it falls.
+func (s *vidq) rateAges(v *core.View, q *core.QueryView, st *vidqQuery, largest core.Resolution) {
+	var ids [core.MaxStages]int
+	s.ageing, st.decay = s.ageing[:0], 0
+	if len(v.Knobs.Encoders) == 0 {
+		return
+	}
+	video := videos(s.videos[:0], &v.Knobs, 0, largest, 0)[0]
+	worth := func(fps float64) float64 {
+		video.FPS = fps
+		return s.figures.by.Accuracy(q.Query, q.Camera.FPS, video, ids[:len(q.Query.Pipeline)], st.content)
+	}
+	top := worth(s.rates[len(s.rates)-1])
+	for _, f := range s.rates {
+		x := 1.
+		if top > 0 {
+			x = worth(f) / top
+		}
+		s.ageing = append(s.ageing, x)
+	}
+	st.decay = decayOf(s.ageing[0], s.rates[0], q.Camera.FPS)
+}
+
+// videos appends the qualities of an encoder at a resolution and rate.
+func videos(dst []core.VideoConf, k *core.Knobs, e int, r core.Resolution, fps float64) []core.VideoConf {
+	name, quality, _ := encoder(k, k.Encoders[e].Name)
+	if len(k.Encoders[e].Qualities) == 0 {
+		return append(dst, core.VideoConf{Resolution: r, FPS: fps, Encoder: name, Quality: quality})
+	}
+	for _, x := range k.Encoders[e].Qualities {
+		dst = append(dst, core.VideoConf{Resolution: r, FPS: fps, Encoder: name, Quality: x})
+	}
+	return dst
 }
 
 // maxModels bounds the models that are considered of each service.

@@ -1,0 +1,385 @@
+package sched
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"vidq/core"
+)
+
+// gather lists the clients, those of one pipeline behind each other.
+func (s *jellyfish) gather(v *core.View) {
+	s.apps, s.shared, s.byQuery = s.apps[:0], s.shared[:0], s.byQuery[:0]
+	for i := range v.Queries {
+		s.byQuery = append(s.byQuery, s.appOf(v, &v.Queries[i]))
+	}
+	n := 0
+	for a := range s.apps {
+		s.apps[a].first, s.apps[a].have, n = n, 0, n+s.apps[a].have
+	}
+	s.clients = slices.Grow(s.clients[:0], n)[:n]
+	s.perHost = append(s.perHost[:0], make([]int, len(v.Nodes))...)
+	kept := s.byQuery[:0]
+	for i, a := range s.byQuery {
+		if a < 0 {
+			continue
+		}
+		q := &v.Queries[i]
+		app := &s.apps[a]
+		c := jellyClient{q: q, app: a, was: -1, fps: min(s.FPS, q.Camera.FPS), bound: math.Inf(1)}
+		c.host = nodeAt(v, q.Query.Node)
+		if u := urgency(q, s.FPS); u > 0 {
+			c.bound = 1 / u
+		}
+		for largest, _ := within(&v.Knobs, q.Camera.Resolution); v.Knobs.Resolutions[c.widest] != largest; {
+			c.widest++
+		}
+		s.perHost[c.host]++
+		kept = append(kept, app.first+app.have)
+		s.clients[app.first+app.have] = c
+		app.have++
+	}
+	s.byQuery = kept
+	s.route(v)
+	s.size(v)
+}
+
+// appOf finds the query's application and counts it in; -1 when the query is left alone.
+func (s *jellyfish) appOf(v *core.View, q *core.QueryView) int {
+	host := v.Node(q.Query.Node)
+	if q.Camera == nil || !(q.Camera.FPS > 0) || host == nil || !host.Up && q.Plan.Revision > 0 {
+		return -1
+	}
+	id := pipelineID(q.Query.Pipeline)
+	for a := range s.apps {
+		if s.apps[a].id == id {
+			s.apps[a].have++
+			return a
+		}
+	}
+	s.apps = append(s.apps, jellyApp{id: id, have: 1})
+	for i := range q.Query.Pipeline {
+		service := q.Query.Pipeline[i].Service
+		if slices.ContainsFunc(q.Query.Pipeline[:i], func(t core.Stage) bool { return t.Service == service }) {
+			continue
+		}
+		k := slices.IndexFunc(s.shared, func(x jellyShared) bool { return x.service == service })
+		if k < 0 {
+			k, s.shared = len(s.shared), append(s.shared, jellyShared{service: service})
+		}
+		s.shared[k].apps++
+	}
+	return len(s.apps) - 1
+}
+
+// pipelineID tells pipelines apart by their services and parents.
+func pipelineID(p core.Pipeline) (id uint64) {
+	for i := range p {
+		for _, b := range []byte(p[i].Service) {
+			id = mix(id, uint64(b))
+		}
+		id = mix(id, 1<<8)
+		for _, parent := range p[i].Parents {
+			id = mix(id, uint64(parent))
+		}
+		id = mix(id, 1<<9)
+	}
+	return id
+}
+
+// route looks up what the links take.
+func (s *jellyfish) route(v *core.View) {
+	n := len(v.Nodes)
+	s.routes = slices.Grow(s.routes[:0], n*n)[:n*n]
+	clear(s.routes)
+	s.rates = linkRates(v, s.rates[:0])
+	for i := range v.Links {
+		l := &v.Links[i]
+		from, to, rate := nodeAt(v, l.From), nodeAt(v, l.To), s.rates[i]
+		if from < 0 || to < 0 || !(rate > 0) {
+			continue
+		}
+		there, back := &s.routes[from*n+to], &s.routes[to*n+from]
+		there.rtt, there.up = l.RTT.Seconds(), 1/rate
+		back.down = 1 / rate
+	}
+	for i := range s.routes {
+		if s.routes[i].down == 0 { // no way back
+			s.routes[i].up = 0
+		}
+	}
+}
+
+// size asks the belief for the clients' frames.
+func (s *jellyfish) size(v *core.View) {
+	s.frames = s.frames[:0]
+	var video core.VideoConf
+	video.Encoder, video.Quality, _ = encoder(&v.Knobs, v.Knobs.Encoders[0].Name)
+	for i := range s.clients {
+		q := s.clients[i].q
+		content, at := q.Content(), target(&v.Nodes[s.clients[i].host], q.Query.Node)
+		for r := range s.levels.resolution {
+			video.Resolution = v.Knobs.Resolutions[min(r, s.clients[i].widest)]
+			crops, images, down := 0.0, 0.0, 0.0
+			for k := range q.Query.Pipeline {
+				stage := &q.Query.Pipeline[k]
+				down += v.Predictor.OutputBytes(stage.Service, video.Resolution, content)
+				if fedWithFrame(v, stage) {
+					images++
+					continue
+				}
+				for _, p := range stage.Parents {
+					crops += v.Predictor.OutputBytes(q.Query.Pipeline[p].Service, video.Resolution, content)
+				}
+			}
+			for k := range s.levels.quality {
+				video.Quality = quality(&v.Knobs, k, video.Quality)
+				s.frames = append(s.frames, jellyFrame{
+					encode: v.Predictor.Encode(at, video).Seconds(), down: down,
+					up: crops + float64(images*v.Predictor.FrameBytes(video, content)),
+				})
+			}
+		}
+	}
+}
+
+// quality is the k-th of the first encoder, otherwise when it has none.
+func quality(k *core.Knobs, i, otherwise int) int {
+	if e := &k.Encoders[0]; len(e.Qualities) > 0 {
+		return e.Qualities[i]
+	}
+	return otherwise
+}
+
+// equip lists the workers with what they may have active.
+func (s *jellyfish) equip(v *core.View) {
+	workers := s.workers[:cap(s.workers)] // their ladders' memory is used again
+	s.workers = s.workers[:0]
+	for a := range s.apps {
+		app := &s.apps[a]
+		app.at = len(s.workers)
+		for n := range v.Nodes {
+			w := jellyWorker{app: a, node: n}
+			if len(s.workers) < len(workers) {
+				w.ladder = workers[len(s.workers)].ladder[:0]
+			}
+			if v.Nodes[n].Up && s.climb(v, app, &w) {
+				s.workers = append(s.workers, w)
+			}
+		}
+		app.workers = len(s.workers) - app.at
+	}
+	for i := range s.clients {
+		c := &s.clients[i]
+		app := &s.apps[c.app]
+		for w := app.at; w < app.at+app.workers; w++ {
+			if c.q.Plan.Revision > 0 && atNode(&c.q.Plan, v.Nodes[s.workers[w].node].ID) {
+				c.was = w
+			}
+			ladder := s.workers[w].ladder
+			c.served = c.served || s.limit(i, w, &ladder[len(ladder)-1]) > 0
+		}
+	}
+}
+
+// atNode reports whether all of the plan's stages run at a node.
+func atNode(p *core.Plan, n core.NodeID) bool {
+	for i := range p.Stages {
+		if p.Stages[i].Node != n {
+			return false
+		}
+	}
+	return true
+}
+
+// climb fills in a worker's ladder; false when it cannot run the application.
+func (s *jellyfish) climb(v *core.View, app *jellyApp, w *jellyWorker) bool {
+	q := s.clients[app.first].q
+	widest, models := 0, 0
+	for i := app.first; i < app.first+app.have; i++ {
+		widest = max(widest, s.clients[i].widest)
+	}
+	for i := range q.Query.Pipeline {
+		models = max(models, modelsOf(v, q.Query.Pipeline[i].Service))
+	}
+	var video core.VideoConf
+	video.FPS = s.FPS
+	video.Encoder, video.Quality, _ = encoder(&v.Knobs, v.Knobs.Encoders[0].Name)
+	for r := range widest + 1 {
+		video.Resolution = v.Knobs.Resolutions[r]
+		for model := range models {
+			m := jellyModel{resolution: r, model: model}
+			if !s.load(v, q, w, &m, video.Resolution) {
+				continue
+			}
+			for k := range s.levels.quality {
+				video.Quality = quality(&v.Knobs, k, video.Quality)
+				m.quality = k
+				m.accuracy = v.Predictor.Accuracy(q.Query, q.Camera.FPS, video, s.ranks, core.Content{Class: q.Camera.Class})
+				m.bytes = s.frames[(app.first*s.levels.resolution+r)*s.levels.quality+k].up
+				w.ladder = append(w.ladder, m)
+			}
+		}
+	}
+	w.ladder = undominated(w.ladder)
+	return len(w.ladder) > 0
+}
+
+// load fills in what a frame takes at a worker.
+func (s *jellyfish) load(v *core.View, q *core.QueryView, w *jellyWorker, m *jellyModel, r core.Resolution) bool {
+	n := &v.Nodes[w.node]
+	at := core.Target{Class: n.Class, Role: n.Role}
+	further, cpu, gpu := 0.0, 0.0, 0.0
+	s.ranks = s.ranks[:0]
+	for i := range q.Query.Pipeline {
+		service := q.Query.Pipeline[i].Service
+		model := min(m.model, modelsOf(v, service)-1)
+		s.ranks = append(s.ranks, model)
+		work, ok := v.Predictor.Work(service, model, at, r, core.TypicalObjects)
+		if !ok || !usable(v, n.ID, n, service, model) {
+			return false
+		}
+		t := work.Mean.Seconds()
+		share := 1
+		for k := range s.shared {
+			if s.shared[k].service == service {
+				share = s.shared[k].apps
+			}
+		}
+		marginal, needs := 1., v.Predictor.Needs(service, model, at)
+		if needs.GPU > 0 {
+			marginal = s.Marginal
+		}
+		cpu, gpu = cpu+float64(t*needs.CPU), gpu+float64(t*needs.GPU)
+		m.work += t
+		further += t * marginal
+		m.slowest = max(m.slowest, t*float64(share)/float64(n.Service(service).Workers))
+	}
+	if m.work > 0 {
+		m.marginal = further / m.work
+	}
+	if n.Cores > 0 {
+		m.slowest = max(m.slowest, cpu/n.Cores)
+	}
+	if n.GPUs > 0 {
+		m.slowest = max(m.slowest, gpu/n.GPUs)
+	}
+	return true
+}
+
+// undominated sorts models by accuracy, the best first, and drops those that another beats in
+// accuracy, work and bytes.
+func undominated(ladder []jellyModel) []jellyModel {
+	slices.SortFunc(ladder, func(a, b jellyModel) int {
+		return cmp.Or(cmp.Compare(b.accuracy, a.accuracy), cmp.Compare(a.work, b.work), cmp.Compare(a.bytes, b.bytes),
+			cmp.Compare(a.resolution, b.resolution), cmp.Compare(a.model, b.model), cmp.Compare(a.quality, b.quality))
+	})
+	kept := ladder[:0]
+	for _, m := range ladder {
+		if !slices.ContainsFunc(kept, func(k jellyModel) bool { return k.work <= m.work && k.bytes <= m.bytes }) {
+			kept = append(kept, m)
+		}
+	}
+	return kept
+}
+
+// settings has the workers load their models and take their batches. Where several pipelines
+// share a service the first one's model counts, and the smallest batch.
+func (s *jellyfish) settings(v *core.View, d *core.Decision) {
+	for w := range s.workers {
+		if s.best.fps[w] == 0 {
+			continue
+		}
+		x := &s.workers[w]
+		n, q := &v.Nodes[x.node], s.clients[s.apps[x.app].first].q
+		for i := range q.Query.Pipeline {
+			service := q.Query.Pipeline[i].Service
+			set := core.ServiceSetting{
+				Node: n.ID, Service: service, Model: min(s.model(&s.best, w).model, modelsOf(v, service)-1),
+				Replicas: n.Service(service).Workers, MaxBatch: s.best.batch[w],
+			}
+			k := slices.IndexFunc(d.Services, func(o core.ServiceSetting) bool { return o.Node == n.ID && o.Service == service })
+			if k >= 0 {
+				d.Services[k].MaxBatch = min(d.Services[k].MaxBatch, set.MaxBatch)
+				continue
+			}
+			d.Services = append(d.Services, set)
+		}
+	}
+	d.Services = slices.DeleteFunc(d.Services, func(o core.ServiceSetting) bool {
+		is := v.Node(o.Node).Service(o.Service)
+		return is.Model == o.Model && is.MaxBatch == o.MaxBatch
+	})
+}
+
+// plans gives every client its plan.
+func (s *jellyfish) plans(v *core.View, d *core.Decision) {
+	for _, i := range s.byQuery {
+		c := &s.clients[i]
+		w, fps := s.best.at[i], s.FPS
+		if w < 0 {
+			w, fps = s.leftover(v, i), min(v.Knobs.FPS[0], s.FPS)
+			if w < 0 {
+				continue
+			}
+			s.best.fps[w] += min(fps, c.q.Camera.FPS)
+		}
+		m, last := s.model(&s.best, w), &s.workers[w].ladder[len(s.workers[w].ladder)-1]
+		size := m
+		if s.best.at[i] < 0 {
+			size = last
+		}
+		s.plan(v, c, w, m.model, size, fps, d)
+	}
+}
+
+func (s *jellyfish) plan(v *core.View, c *jellyClient, w, model int, size *jellyModel, fps float64, d *core.Decision) {
+	q, k := c.q, &v.Knobs
+	n := &v.Nodes[s.workers[w].node]
+	p := core.Plan{
+		Video:    core.VideoConf{Resolution: k.Resolutions[min(size.resolution, c.widest)], FPS: fps},
+		InFlight: window(q.Camera, s.InFlight), Buffer: s.Buffer,
+	}
+	p.Video.Encoder, p.Video.Quality, _ = encoder(k, k.Encoders[0].Name)
+	p.Video.Quality = quality(k, size.quality, p.Video.Quality)
+	now := &q.Plan
+	kept := now.Revision > 0 && !now.Refused && now.Video == p.Video && now.InFlight == p.InFlight && now.Buffer == p.Buffer && len(now.Stages) == len(q.Query.Pipeline)
+	for i := range q.Query.Pipeline {
+		service := q.Query.Pipeline[i].Service
+		a := core.Assignment{Node: n.ID, Model: min(model, modelsOf(v, service)-1)}
+		if !usable(v, q.Query.Node, n, service, a.Model) {
+			return
+		}
+		kept = kept && now.Stages[i] == a
+	}
+	if kept {
+		return
+	}
+	p.Stages = make([]core.Assignment, len(q.Query.Pipeline))
+	for i := range p.Stages {
+		p.Stages[i] = core.Assignment{Node: n.ID, Model: min(model, modelsOf(v, q.Query.Pipeline[i].Service)-1)}
+	}
+	d.Set(q.Query.ID, p)
+}
+
+// leftover is the worker for a client that could not be mapped: the one where it is, else the one with
+// the most throughput to spare; -1 when none can be reached.
+func (s *jellyfish) leftover(v *core.View, i int) int {
+	c := &s.clients[i]
+	app := &s.apps[c.app]
+	best, most := -1, math.Inf(-1)
+	for w := app.at; w < app.at+app.workers; w++ {
+		node := s.workers[w].node
+		if node != c.host && s.routes[c.host*len(v.Nodes)+node].up == 0 {
+			continue
+		}
+		if w == c.was {
+			return w
+		}
+		if spare := 1 - s.best.fps[w]/s.model(&s.best, w).throughput(s.best.batch[w]); spare > most {
+			best, most = w, spare
+		}
+	}
+	return best
+}
