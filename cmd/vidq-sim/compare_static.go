@@ -21,7 +21,8 @@ import (
 // seeds. In the first world, a run is given up as soon as its plan cannot be among
 // those that go on.
 const (
-	searchSample = 224 // plans with the best models, and as many with others, that the local search begins with
+	searchLikely = 768 // likely plans that the local search begins with, at most
+	searchOthers = 128 // other plans that it begins with
 	searchStarts = 4   // best plans whose neighbours are tried
 	searchFirst  = 16  // plans that go on from the first world, at most
 	searchMargin = .05 // by which they may be below the best one there
@@ -70,7 +71,7 @@ func (c *comparison) searchStatic(ctx context.Context, p *point, s *scenarios.Sc
 }
 
 // firstWorld searches the grid in the first world and returns the plans that go on,
-// the best first: a sample of the whole grid, then all plans that differ in one
+// the best first: a sample of the grid, then all plans that differ in one
 // parameter from one of the best, and, when none of these is left, in two from the best
 // one. What plans have to reach is looked at after each block, so that it does not
 // depend on which run ends first.
@@ -258,18 +259,24 @@ func (g *staticGrid) spec(n int) sched.Spec {
 	return sched.Spec{Name: "static", Params: params}
 }
 
-// sample spreads plans over the grid. Those with the most accurate models make up half
-// of it, however many models there are: where they can be had, they mostly win.
+// sample is what a local search begins with. It has all plans with the most accurate models
+// that name no certain edge: neighbours of a good plan are often bad (twice the frames
+// overload what the half leaves idle), and it is mostly among these that a good one
+// stands alone. The others it spreads over the rest of the grid.
 func (g *staticGrid) sample() []int {
-	var best, others []int
+	var likely, others []int
 	for _, n := range rand.New(rand.NewPCG(1, 1)).Perm(g.size()) {
-		if g.spec(n).Params["model"] == int64(0) {
-			best = append(best, n)
+		params := g.spec(n).Params
+		named := slices.ContainsFunc(params["place"].([]any), func(word any) bool {
+			return word != "host" && word != "edge" && word != "cloud"
+		})
+		if params["model"] == int64(0) && !named {
+			likely = append(likely, n)
 		} else {
 			others = append(others, n)
 		}
 	}
-	return slices.Concat(best[:min(len(best), searchSample)], others[:min(len(others), searchSample)])
+	return slices.Concat(likely[:min(len(likely), searchLikely)], others[:min(len(others), searchOthers)])
 }
 
 // untried are the next plans of a local search from live, the best first; none when it

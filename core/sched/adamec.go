@@ -51,7 +51,7 @@ type adamecConfig struct {
 //
 // As published it is content with any plan without loss, knows one query at a time,
 // and predicts without queues: where queries meet on a link or a node it learns of
-// that only by the measured rate of the link.
+// that only by the measured rate of the link, and of nothing where no frame gets through.
 type adamec struct {
 	adamecConfig
 	limit core.Resolution

@@ -48,16 +48,16 @@ type cwdConfig struct {
 // took.
 //
 // Deviations. The server is the cloud that the query is assigned to, the edge the query's
-// host: an edge is not offered the stages of another. Services are shared by the queries,
-// where there each pipeline has its own containers and each device its own uplink; so the bound of replicas grows with the
-// queries, and it is never more than the node's cores, slots and memory allow. The public
-// code also wants 95% (90% when it removes) of the preprocessing rate to cover the
-// arrivals: preprocessing is a part of the work here. Links wait like services do; in step 4
-// they carry the queries that were gone through. A
-// query on a file sends the next frame when it has the result of the last: its rate is what
-// its round trips allow, and it does not wait for itself. What a call takes is the
-// belief's time by the measured factor, which is taken from the quickest call of a query in a
-// round, since others may have been in a batch; a query whose host has no server runs on the host.
+// host: an edge is not offered the stages of another. Services and uplinks are shared by the
+// queries, where there each pipeline has its own containers and each device its own uplink;
+// so the bound of replicas grows with the queries, and it is never more than the node's
+// cores, slots and memory allow. The public code also wants 95% (90% when it removes) of the
+// preprocessing rate to cover the arrivals: preprocessing is a part of the work here. Links
+// wait like services do; in step 4 they carry the queries that were gone through. A query on
+// a file sends the next frame when it has the result of the last: its rate is what its round
+// trips allow, and it does not wait for itself. What a call takes is the belief's time by the
+// measured factor, which is taken from the quickest call of a query in a round, since others
+// may have been in a batch. A query whose host has no server runs on the host.
 // CORAL, which gives models lanes of gpu time, is not part of it: the world has no such lanes.
 //
 // As published it neither looks at accuracy nor sheds load: where neither place is quick enough

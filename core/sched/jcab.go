@@ -55,9 +55,10 @@ type jcabConfig struct {
 // is the belief's power of the work plus joule_per_bit. Waiting at links and
 // services is that of M/D/1 at their whole load, continued linearly beyond 95%. The
 // encoder's quality and a split of the pipeline between the host and a server are
-// configurations as well. Where the closed form leaves a query less than it sends though the
-// link has room, it gets what it sends and the others split the rest: the paper's latency has no
-// queue that would tell.
+// configurations as well. Where the closed form leaves a query less than it sends though
+// the link has room, it gets what it sends and the others split the rest: the paper's latency
+// has no queue that would tell. The rate of a link that was not measured for long is what the
+// last calls got (linkRates).
 //
 // As published it starts with empty queues, that is with the best accuracy that fits, and it bounds
 // the mean: a query that is late half of the time is on time for it.

@@ -53,17 +53,18 @@ type jellyfishConfig struct {
 // services' workers take batches alike, and l is the sum over the stages.
 //
 // Deviations. Bandwidth: a client counts on an equal share of the measured rate of its
-// link, since here clients of one host share it. Services that several pipelines
-// use are divided among them. Throughput is that of the busiest stage or device. As there l is a profile, not measured on: the belief's for a
-// typical picture. Frames per second are
-// rounded up to integers in the subset sum where clients differ in them, as in the
-// code; where a worker could take more than 2048 of them it takes the clients in order.
-// In a step of the annealing each worker moves, as there, but no more than four on
-// average, and the steps are fewer where there are many clients and workers, at least 8: the
-// next round goes on from the models that are active. A worker that has loaded another
-// network does not load a better one for a while. Clients that cannot be mapped are
-// served as well as it goes, at the lowest rate, and not dropped. The rounds are the
-// scenario's; the code's are .5 s apart.
+// link, since here clients of one host share it, or of what the last calls got where it was
+// not measured for long (linkRates). Services that several pipelines use are
+// divided among them, and so are a node's gpu slots among those that it could run.
+// Throughput is that of the busiest stage or device. As there l is a profile, nothing that
+// is measured on: the belief's for a typical picture. Frames per second are rounded up to
+// integers in the subset sum where clients differ in them, as in the code; where a worker
+// could take more than 2048 of them it takes the clients in order. In a step of the
+// annealing each worker moves, as there, but no more than four on average, and the steps
+// are fewer where there are many clients and workers, at least 8: the next round goes on
+// from the models that are active. A worker that has loaded another network does not load a
+// better one for a while. Clients that cannot be mapped are served as well as it goes, at
+// the lowest rate, and not dropped. The rounds are the scenario's; the code's are .5 s apart.
 //
 // As published it does not adapt the rate, and budgets know means of the network only.
 type jellyfish struct {
@@ -75,6 +76,7 @@ type jellyfish struct {
 	workers []jellyWorker
 	routes  []jellyRoute // of (host, node)
 	perHost []int        // clients of each node
+	tenants []int        // applications that each node could run
 	frames  []jellyFrame // of (client, resolution, quality)
 	byQuery []int        // clients in the order of the view
 	shared  []jellyShared
@@ -83,7 +85,7 @@ type jellyfish struct {
 	rank   []int       // workers, the most accurate first
 	ranks  []int       // scratch of load: models of the stages
 	rates  []float64   // scratch of route
-	sums   []uint64    // reachable sums, a row for each client of order and one more
+	sums   []uint64    // reachable sums, a row for each seat and one more
 	now    jellyTry
 	next   jellyTry
 	best   jellyTry
