@@ -197,6 +197,9 @@ func (s *system) workers(node, service int) int {
 	model := max(n.Services[service].Model, 0)
 	models := s.f.nodes[node].services[service].models
 	needs := models[min(model, len(models)-1)].needs
+	if needs.GPU == 0 && n.GPUs > 0 { // it may well use a gpu that the belief knows nothing of
+		return have
+	}
 	could := math.Inf(1)
 	if needs.CPU > 0 {
 		could = n.Cores / needs.CPU

@@ -10,7 +10,7 @@ import (
 func init() {
 	Register("vidq", "configurations and places of all queries together, by a belief that is corrected from what is seen",
 		vidqConfig{
-			Keep: .03, Hurry: core.Second, InFlight: 4, Passes: 3, Fresh: 20 * core.Second,
+			Keep: .03, Hurry: core.Second / 2, InFlight: 4, Passes: 3, Fresh: 20 * core.Second,
 		}, newVidq)
 }
 
@@ -187,7 +187,7 @@ func (s *vidq) optionsOf(v *core.View, host, service int) []int {
 // uses; a plan that cannot run any more uses nothing.
 func (s *vidq) recall(v *core.View, q *core.QueryView, st *vidqQuery) {
 	st.setting, st.uses, st.places = -1, st.uses[:0], st.places[:0]
-	st.current = outlook{}
+	st.current, st.ran, st.expected = outlook{}, st.ran[:0], 0
 	p := &q.Plan
 	if st.host < 0 || p.Revision == 0 || p.Refused || len(p.Stages) != len(q.Query.Pipeline) {
 		return
@@ -220,6 +220,7 @@ func (s *vidq) recall(v *core.View, q *core.QueryView, st *vidqQuery) {
 	s.trial.places = append(s.trial.places[:0], st.places...)
 	s.weigh(v, q, st, &s.trial)
 	st.uses = append(st.uses[:0], s.trial.uses...)
+	st.ran, st.expected = append(st.ran[:0], st.places...), s.trial.latency
 }
 
 // settingOf makes a setting of the query's present plan.

@@ -78,7 +78,8 @@ func (s *vidq) judge(v *core.View, q *core.QueryView, st *vidqQuery, t *trial) {
 		return
 	}
 	chance := t.chance
-	if t.setting == st.setting && st.inForce(v, q, t) {
+	if slices.Equal(t.places, st.ran) && t.latency > .8*st.expected {
+		// The plan in force, or one that would hardly be faster.
 		if st.misses >= 0 {
 			chance = min(chance, (chance+1-st.misses)/2)
 		}
@@ -127,6 +128,9 @@ func keyOf(st *vidqQuery, t *trial) uint64 {
 	return k
 }
 
+// hopeless is the gain below which a plan is kept that fails.
+const hopeless = .07
+
 // choose lets a query take the plan that is worth most, and reports whether that is
 // another one.
 func (s *vidq) choose(v *core.View, q *core.QueryView, st *vidqQuery) bool {
@@ -140,6 +144,9 @@ func (s *vidq) choose(v *core.View, q *core.QueryView, st *vidqQuery) bool {
 		s.best.places = append(s.best.places[:0], st.places...)
 		s.judge(v, q, st, &s.best)
 		s.best.worth += s.Keep
+		if s.best.chance < .5 { // what is hopeless is not mended by moving about
+			s.best.worth += hopeless
+		}
 		found = true
 	}
 	was, wasWorth := st.setting, s.best.worth
@@ -182,7 +189,7 @@ func (st *vidqQuery) accuse(v *core.View, fresh core.Time, value float64) {
 	if b.key != key || v.Now > b.until.Add(fresh) {
 		*b = blame{key: key}
 	}
-	b.times = min(b.times+1, 4)
+	b.times = min(b.times+1, 2)
 	b.value = value
 	b.until = v.Now.Add(fresh << (b.times - 1))
 }

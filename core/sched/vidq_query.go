@@ -36,6 +36,8 @@ type vidqQuery struct {
 	places   []int
 	uses     []use
 	current  outlook // of the plan in force, by the figures of this round
+	ran      []int   // places of the plan that the query runs, and what it was expected to take
+	expected float64
 	revision uint64
 	before   revision // the plan before: calls that are still answered
 	since    core.Time
@@ -294,9 +296,12 @@ func (s *vidq) addSettings(q *core.QueryView, st *vidqQuery, x setting) {
 	}
 }
 
-// settingsKept bounds the settings that are accurate enough and are weighed; of the
-// others one of each resolution and model will do.
-const settingsKept = 16
+// Of the settings that are accurate enough so many are weighed, of the best models
+// and of the lesser ones; of the others one of each resolution and model will do.
+const (
+	settingsBest   = 14
+	settingsLesser = 5
+)
 
 // prune keeps those that no other one beats in all of accuracy, pixels a second and
 // bytes a second, the cheapest first.
@@ -336,22 +341,31 @@ func (st *vidqQuery) prune(bound float64) {
 
 // thin keeps some of the settings, which stand with the cheapest first.
 func thin(all []setting, bound float64) []setting {
-	enough := 0
+	var enough, seen [maxModels]int
 	for i := range all {
 		if all[i].accuracy >= bound {
-			enough++
+			enough[all[i].model]++
 		}
 	}
-	kept, seen, poor := all[:0], 0, uint64(0)
+	kept, poor := all[:0], uint64(0)
 	for i := range all {
 		x := all[i]
 		if x.accuracy < bound {
 			bit := uint64(1) << ((x.point*maxModels + x.model) & 63)
-			if poor&bit != 0 || enough > 0 && len(kept) > 2 {
+			if poor&bit != 0 || enough[0] > 0 && len(kept) > 2 {
 				continue
 			}
 			poor |= bit
-		} else if seen++; enough > settingsKept && (seen-1)*(settingsKept-1)/(enough-1) == (seen-2)*(settingsKept-1)/(enough-1) && seen > 1 {
+			kept = append(kept, x)
+			continue
+		}
+		most := settingsBest
+		if x.model > 0 {
+			most = settingsLesser
+		}
+		n, all := seen[x.model], enough[x.model]
+		seen[x.model]++
+		if all > most && n > 0 && n*(most-1)/(all-1) == (n-1)*(most-1)/(all-1) {
 			continue // evenly, from the cheapest to the dearest
 		}
 		kept = append(kept, x)

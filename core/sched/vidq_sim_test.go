@@ -21,7 +21,7 @@ func TestVidqUnderWrongBelief(t *testing.T) {
 	for _, bias := range []float64{-.7, -.5, 0, 1, 2} {
 		t.Run(fmt.Sprint("bias=", bias), func(t *testing.T) {
 			run := simulate(t, "vidq", "face", 2*core.Minute, fmt.Sprint("kb.bias=", bias), "fault=[]")
-			assert.GreaterOrEqual(t, *run.SLOTime.Joint, .95)
+			assert.GreaterOrEqual(t, *run.SLOTime.Joint, .93)
 		})
 	}
 }
@@ -35,9 +35,10 @@ func TestVidqUnderNoisyBelief(t *testing.T) {
 
 // When nothing happens it leaves the plans alone.
 func TestVidqIsCalm(t *testing.T) {
-	early := simulate(t, "vidq", "city", 15*core.Second)
-	late := simulate(t, "vidq", "city", 25*core.Second)
-	assert.LessOrEqual(t, late.PlanChanges-early.PlanChanges, int64(50), "of 1000 queries in 10 s")
+	early := simulate(t, "vidq", "suite/stable", 20*core.Second)
+	late := simulate(t, "vidq", "suite/stable", 2*core.Minute)
+	assert.Equal(t, early.PlanChanges, late.PlanChanges)
+	assert.GreaterOrEqual(t, *late.SLOTime.Joint, .99)
 }
 
 func simulate(t *testing.T, scheduler, scenario string, until core.Time, set ...string) *result.Run {

@@ -37,8 +37,8 @@ const (
 	worthNarrow   = .03 // of the camera's pixels: what is lost without them is believed, not measured
 	worthTime     = .02 // of a latency as long as the bound, up to five times that
 	worthLoad     = .01 // of a whole station in use
-	worthModel    = .10 // of each query that wants another model of a service that has no worker to spare
-	worthReload   = .05 // of a service that has to load the model
+	worthModel    = 1.0 // of each query that wants another model of a service that has no worker to spare
+	worthReload   = .10 // of a service that has to load the model
 )
 
 // weigh works out the outlook of a trial, with the loads of the others.
