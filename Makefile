@@ -70,7 +70,7 @@ bench: deps
 .PHONY: soak
 soak:
 	VIDQ_SEEDS=20000 $(GO) test -run Random -timeout 60m ./sim
-	VIDQ_EXHAUSTIVE=1 $(GO) test -run TestSuiteCounts -timeout 60m ./scenarios
+	VIDQ_EXHAUSTIVE=1 $(GO) test -run TestSuiteCounts -timeout 60m ./scenarios/suite
 
 ## fuzz: each fuzz target for 30 seconds
 .PHONY: fuzz

@@ -37,7 +37,9 @@ func truth(spec string, v *core.View) *core.View {
 // a round's observations of it.
 func BenchmarkSchedule(b *testing.B) {
 	for _, name := range benched() {
-		for _, size := range []struct{ queries, nodes int }{{1, 2}, {10, 4}, {100, 12}, {1000, 100}} {
+		for _, size := range []struct{ queries, nodes int }{
+			{1, 2}, {10, 2}, {100, 2}, {1000, 2}, {1, 20}, {10, 20}, {100, 20}, {1000, 20},
+		} {
 			b.Run(fmt.Sprintf("%s/queries=%d/nodes=%d", name, size.queries, size.nodes), func(b *testing.B) {
 				v := truth(name, schedtest.Regular(size.queries, size.nodes))
 				s := scheduler(b, name)

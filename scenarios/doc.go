@@ -30,10 +30,12 @@
 // A scenario is one .toml file in this folder: it is embedded, listed and tested by
 // itself. Those in suite/ are what schedulers are ranked over: each has bounds of time and of
 // accuracy, no static plan serves it, and somebody who knows what comes does (held by
-// TestSuiteCounts; testdata/suite-static.txt has the best static plans). random.go
-// makes scenarios that nobody has seen. A key is one field in file.go and its use in build.go; run
-// go test ./scenarios -update to write the documentation again. A kind of fault is one
-// entry in faults.go (and its effect in the drivers).
+// the tests there; testdata/static.txt has the best static plans). random.go makes
+// scenarios that nobody has seen.
+//
+// A key is one field in file.go and its use in build.go; run go test ./scenarios
+// -update to write the documentation again. A kind of fault is one entry in faults.go
+// (and its effect in the drivers).
 //
 // # Decisions that are not obvious
 //

@@ -145,7 +145,7 @@ func parseAxis(text string) (axis, error) {
 	switch x.key {
 	case "seed":
 		return x, inputErrorf("--axis seed: seeds are replications; see --seeds and --seed")
-	case "name", "scheduler.name":
+	case "name", "scenario", "scheduler", "scheduler.name", "metric", "value":
 		return x, inputErrorf("--axis %s: is a column of its own", x.key)
 	}
 	depth, quoted, start := 0, rune(0), 0
@@ -332,6 +332,9 @@ func (c *comparison) checkPoint(p *point) error {
 	}
 	for _, r := range c.rows {
 		if r.search {
+			if newStaticGrid(s).size() == 0 {
+				return inputErrorf("%s: there is no static plan for %s to find: an element of [knobs] is empty, or there is no query", s.Name, bestStatic)
+			}
 			continue
 		}
 		if _, err := sched.New(s.Scheduler.Merge(r.spec), sched.Deps{}); err != nil {

@@ -21,8 +21,8 @@ func (a *app) listCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list [" + strings.Join(listKinds, "|") + "]",
 		Short: "List what a scenario and the flags may name",
-		Long: "List the shipped scenarios, the suite that schedulers are ranked over, the schedulers with\ntheir parameters, and the knowledge base: its sets " +
-			"with the node classes and the services that each knows.",
+		Long: "List the shipped scenarios, the suite that schedulers are ranked over, the schedulers\nwith their parameters, " +
+			"and the knowledge base: its sets with the node classes and the\nservices that each knows.",
 		Example: "  vidq-sim list\n  vidq-sim list schedulers",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 && !slices.Contains(listKinds, args[0]) {

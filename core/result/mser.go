@@ -39,10 +39,11 @@ func MSER5(values []float64) (cut int, ok bool) {
 		if 2*d > n {
 			continue
 		}
-		z := max(squares-float64(sum*sum)/left, 0) / (left * left)
-		if z < 1e-24 { // constant but for rounding
-			z = 0
+		rest := squares - float64(sum*sum)/left
+		if rest < 1e-12*squares { // constant but for rounding
+			rest = 0
 		}
+		z := rest / (left * left)
 		if least < 0 || z <= least {
 			best, least = d, z
 		}

@@ -71,6 +71,7 @@ func TestMSER5(t *testing.T) {
 		ok     bool
 	}{
 		{"nothing to cut", step(100, 0), 0, true},
+		{"constant but for rounding after the cut", step(1000, 150), 150, true},
 		{"the cut of a step is the step", step(100, 20), 20, true},
 		{"a batch that holds the step is cut too", step(100, 21), 25, true},
 		{"still moves at the half", ramp(100), 0, false},

@@ -13,6 +13,17 @@
 //   - latfirst.go: the original's scheduler in two modes. latfirst_peer.go is what
 //     it does, latfirst_fixed.go what it meant to do; there latfirst_table.go holds
 //     the predictions and what corrects them, latfirst_search.go ranks the plans.
+//   - round_robin.go, pid.go, fc.go, awstream.go, chameleon.go, videostorm.go, jcab.go,
+//     cwd.go, jellyfish.go, adamec.go: baselines from the literature, each with what
+//     its paper does, where it deviates and the source of every constant; files that begin with
+//     the same name are parts of it. home.go, bound.go and linkrate.go are what
+//     several of them share.
+//   - vidq.go: our own. vidq_observe.go learns from what the frames of a round
+//     told, into figures.go (the work of services), system.go (links) and
+//     vidq_query.go (objects; the settings that are worth trying);
+//     vidq_weigh.go predicts what a plan is worth under the load of the others (system.go),
+//     vidq_search.go looks for a query's best plan, vidq_choice.go lets queries
+//     respond in turn.
 //   - schedtest: views, a predictor with known answers and checks, for tests and
 //     benchmarks.
 //
@@ -60,6 +71,22 @@
 //   - It allocates nothing while no plan changes.
 //
 // The conformance suite holds all of that on hundreds of random views.
+//
+// # What vidq maximises, and why that beats a controller
+//
+// It maximises the number of results that meet every bound of their query: the sum
+// over queries of the probability that a result does, as predicted for the joint
+// load. Then, far behind, accuracy above the bound (nobody measures it, so what is
+// spare is best spent on it), short latencies and idle machines.
+//
+// A controller of the PID kind acts on the measured delay. It learns of a violation
+// when it has happened; from one number it cannot tell whether objects became more, a link slower or
+// another query took the machine, nor which of its knobs helps against that; and
+// each query's controller sees the others as noise. A model that is corrected by every call
+// tells these causes apart, because a call tells work, wait and transfer; it extrapolates the number of
+// objects; and it knows before a plan is tried what it would do to the others. What it cannot
+// know it does not trust: predictions are probabilities, whose spread is what was
+// seen of their errors.
 //
 // # Deviations of latfirst's mode fixed
 //

@@ -19,6 +19,7 @@ type figures struct {
 	nodes []figureNode // as in the view
 	kinds []kind
 	wide  []wideRatio
+	round uint64
 	at    [][]int // by index into wide: the service's index at each node, -1 = none
 }
 
@@ -47,7 +48,8 @@ type figure struct {
 	asHost, remote law
 	kind           int // index into kinds
 	seen           ratio
-	factor         float64 // by which the laws are multiplied this round
+	factor         float64 // by which the laws are multiplied in that round
+	round          uint64
 }
 
 type law struct {
@@ -66,6 +68,7 @@ type kind struct {
 type wideRatio struct {
 	service string
 	ratio   ratio
+	now     float64 // of the round
 }
 
 // ratioSeconds is a running mean of seconds.
@@ -227,21 +230,21 @@ func (f *figures) kindOf(class, service string, model, point int) int {
 	return len(f.kinds) - 1
 }
 
-// settle works out the factors that hold in this round.
+// settle begins a round: what was learned before counts from now on.
 func (f *figures) settle() {
-	for i := range f.nodes {
-		for j := range f.nodes[i].services {
-			s := &f.nodes[i].services[j]
-			wide := f.wide[s.wide].ratio.over(0, priorWide)
-			for m := range s.models {
-				for p := range s.models[m].points {
-					x := &s.models[m].points[p]
-					prior := f.kinds[x.kind].ratio.over(wide, priorKind)
-					x.factor = math.Exp(x.seen.over(prior, priorOwn))
-				}
-			}
-		}
+	f.round++
+	for k := range f.wide {
+		f.wide[k].now = f.wide[k].ratio.over(0, priorWide)
 	}
+}
+
+// factor is by how much a figure of a service differs from the belief in this round.
+func (f *figures) factor(s *figureService, x *figure) float64 {
+	if x.round != f.round {
+		x.round = f.round
+		x.factor = math.Exp(x.seen.over(f.kinds[x.kind].ratio.over(f.wide[s.wide].now, priorKind), priorOwn))
+	}
+	return x.factor
 }
 
 // learn takes in that a call took work seconds where the belief says so much

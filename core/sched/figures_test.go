@@ -33,7 +33,8 @@ func TestFiguresLearn(t *testing.T) {
 		}
 		f.settle()
 		factor := func(node, point int) float64 {
-			return f.nodes[node].services[service].models[model].points[point].factor
+			s := &f.nodes[node].services[service]
+			return f.factor(s, &s.models[model].points[point])
 		}
 		assert.InEpsilon(t, wrong, factor(edge, point), .08, "the figure itself")
 		assert.InEpsilon(t, wrong, factor(sibling, point), .25, "a node of the same class")
@@ -62,7 +63,8 @@ func TestFiguresKeepAndResist(t *testing.T) {
 	f.settle()
 	i := nodeIndex(w, v.Nodes[1].ID)
 	require.GreaterOrEqual(t, i, 0)
-	assert.InEpsilon(t, 2, f.nodes[i].services[2].models[0].points[3].factor, .15)
+	s := &f.nodes[i].services[2]
+	assert.InEpsilon(t, 2, f.factor(s, &s.models[0].points[3]), .15)
 }
 
 func TestTrend(t *testing.T) {

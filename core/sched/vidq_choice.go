@@ -26,12 +26,16 @@ func (s *vidq) respond(v *core.View) {
 		}
 		return a - b
 	})
+	visits := max(visitsLeast, len(s.order)/3)
 	for pass := range s.Passes {
 		changed := 0
-		for _, i := range s.order {
-			if s.content(v, i, pass) {
+		for k := range s.order {
+			// Where there are too many for one round, each round begins with others.
+			i := s.order[(k+int(v.Round%8)*len(s.order)/8)%len(s.order)]
+			if st := s.states[i]; st.setting >= 0 && (visits <= 0 || s.content(v, i, pass)) {
 				continue
 			}
+			visits--
 			if s.choose(v, &v.Queries[i], s.states[i]) {
 				changed++
 			}
@@ -45,15 +49,22 @@ func (s *vidq) respond(v *core.View) {
 	}
 }
 
-// content reports whether a query is served well and need not be looked at: where
-// there are many, such a one is looked at in every eighth round.
+// visitsLeast is how many queries a round may look at however few there are; of many
+// it looks at a third.
+const visitsLeast = 200
+
+// content reports whether a query is served well and need not be looked at: in one
+// round of some it is.
 func (s *vidq) content(v *core.View, i, pass int) bool {
-	const few = 16
 	st := s.states[i]
 	if st.setting < 0 || st.current.chance < .97 {
 		return false
 	}
-	return len(s.states) > few && (pass > 0 || (v.Round+uint64(i))%8 != 0)
+	every := uint64(8)
+	if len(s.states) <= 16 {
+		every = 2
+	}
+	return pass > 0 || (v.Round+uint64(i))%every != 0
 }
 
 // assess works out the outlook of a query's present choice.

@@ -167,14 +167,15 @@ func (s *vidq) shortlist(st *vidqQuery, i int) {
 func (s *vidq) alone(st *vidqQuery, x *setting, k, at int) float64 {
 	sys := &s.system
 	i := s.figures.at[st.stages[k].service][at]
-	models := s.figures.nodes[at].services[i].models
+	service := &s.figures.nodes[at].services[i]
+	models := service.models
 	m := &models[min(x.model, len(models)-1)]
 	f := &m.points[x.point]
 	l := f.law(at == st.host)
 	if !l.ok {
 		return math.Inf(1)
 	}
-	work := (l.a + l.b*st.content.Objects) * f.factor
+	work := (l.a + l.b*st.content.Objects) * s.figures.factor(service, f)
 	busiest := 0.
 	for j, need := range [3]float64{m.needs.CPU, m.needs.GPU, 1} {
 		c := &sys.stations[sys.first[at]+j]

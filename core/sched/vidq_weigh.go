@@ -119,14 +119,15 @@ func (t *trial) take(station int, seconds, need float64, model int) {
 func (s *vidq) stage(v *core.View, st *vidqQuery, t *trial, x *setting, i, host int, in, out float64) (trip, sd float64) {
 	sys, at := &s.system, t.places[i]
 	k := s.figures.at[st.stages[i].service][at]
-	models := s.figures.nodes[at].services[k].models
+	service := &s.figures.nodes[at].services[k]
+	models := service.models
 	m := &models[min(x.model, len(models)-1)]
 	f := &m.points[x.point]
 	l := f.law(at == host)
 	if !l.ok {
 		return 1e6, 0
 	}
-	work := (l.a + l.b*st.content.Objects) * f.factor
+	work := (l.a + l.b*st.content.Objects) * s.figures.factor(service, f)
 	cpu, gpu, pool := sys.first[at], sys.first[at]+1, sys.first[at]+2+k
 	slow, held := 0., 0.
 	if m.needs.GPU > 0 {

@@ -1,4 +1,4 @@
-package scenarios_test
+package suite_test
 
 import (
 	"math"
@@ -100,7 +100,6 @@ func (s *clairvoyant) Schedule(v *core.View, d *core.Decision) {
 	options := make([][]option, len(v.Queries))
 	count := 1
 	for i := range v.Queries {
-		options[i] = s.undominated(v, i, s.options(v, &v.Queries[i]))
 		for _, st := range v.Queries[i].Query.Pipeline {
 			count = max(count, models(v, st.Service))
 		}
@@ -111,15 +110,10 @@ func (s *clairvoyant) Schedule(v *core.View, d *core.Decision) {
 		if m != min(s.model, count-1) && v.Round%5 != 0 { // models are for a while
 			continue
 		}
-		of := make([][]option, len(v.Queries))
-		for i := range of {
-			for _, o := range options[i] {
-				if o.model(v, &v.Queries[i], m) {
-					of[i] = append(of[i], o)
-				}
-			}
+		for i := range v.Queries {
+			options[i] = s.undominated(v, i, s.options(v, &v.Queries[i], m))
 		}
-		value := s.search(v, of)
+		value := s.search(v, options)
 		if m == s.model {
 			value += .1 * float64(len(v.Queries))
 		}
@@ -139,16 +133,6 @@ func (s *clairvoyant) Schedule(v *core.View, d *core.Decision) {
 		s.before[id] = s.plans[i].plan
 		d.Set(id, s.plans[i].plan)
 	}
-}
-
-// model reports whether every stage of the option runs the m-th model, or the last.
-func (o *option) model(v *core.View, q *core.QueryView, m int) bool {
-	for i, a := range o.plan.Stages {
-		if a.Model != min(m, models(v, q.Query.Pipeline[i].Service)-1) {
-			return false
-		}
-	}
-	return true
 }
 
 // search plans all queries and returns the sum of their values.
@@ -324,8 +308,9 @@ func less(a, b []use) bool {
 	return true
 }
 
-// options lists what a query could get, without what could not serve it at all.
-func (s *clairvoyant) options(v *core.View, q *core.QueryView) (all []option) {
+// options lists what a query could get with the m-th model of each service, or its
+// last, without what could not serve it at all.
+func (s *clairvoyant) options(v *core.View, q *core.QueryView, m int) (all []option) {
 	spec := s.spec(q)
 	places := make([][]core.Assignment, len(q.Query.Pipeline))
 	for i, st := range q.Query.Pipeline {
@@ -333,10 +318,9 @@ func (s *clairvoyant) options(v *core.View, q *core.QueryView) (all []option) {
 			if s.down(n, v.Now, v.Now+v.Period) {
 				continue
 			}
-			for m := range models(v, st.Service) {
-				if _, ok := s.truth.Model(st.Service, m, v.Node(n).Class); ok {
-					places[i] = append(places[i], core.Assignment{Node: n, Model: m})
-				}
+			model := min(m, models(v, st.Service)-1)
+			if _, ok := s.truth.Model(st.Service, model, v.Node(n).Class); ok {
+				places[i] = append(places[i], core.Assignment{Node: n, Model: model})
 			}
 		}
 	}
