@@ -29,7 +29,8 @@ build:
 ## test: everything that must hold: formatting, vet, linters, all tests under the race detector
 .PHONY: test
 test: deps vet lint
-	$(GO) test -race -timeout 40m ./...
+	$(GO) test -race -timeout 40m $$($(GO) list ./... | grep -v /scenarios/suite)
+	$(GO) test -timeout 40m ./scenarios/suite # a search over thousands of runs, in which nothing is concurrent
 
 ## vet: go vet
 .PHONY: vet
@@ -65,6 +66,13 @@ golden:
 bench: deps
 	$(GO) test -run '^$$' -bench . -benchmem ./bench
 	$(GO) run ./bench/ratio
+
+## ranking: rank all schedulers over the suite and 50 random scenarios, on seeds that nobody tuned on (docs/ranking*.txt)
+.PHONY: ranking
+ranking:
+	$(GO) run ./cmd/vidq-sim compare suite --scheduler all,best-static --seed 1001 --seeds 10 --quiet > docs/ranking.txt
+	$(GO) run ./cmd/vidq-sim compare suite --scheduler all --seed 1001 --seeds 10 --set kb.noise=.3 --quiet > docs/ranking-noise.txt
+	$(GO) run ./cmd/vidq-sim compare random/{1001..1050} --scheduler all --seeds 2 --quiet > docs/ranking-random.txt
 
 ## soak: slow tests: many more random scenarios with random faults, all static plans of the suite
 .PHONY: soak

@@ -95,6 +95,10 @@ type origin struct {
 func read(name string) (string, origin, error) {
 	dir, _ := filepath.Abs(filepath.Dir(name)) // else file names stay relative
 	where := origin{file: name, dir: dir}
+	if seed, ok := randomSeed(name); ok {
+		where.embedded = true
+		return string(Random(seed)), where, nil
+	}
 	data, err := readFile(name)
 	if base := shippedName(name); base != "" && (name == base || errors.Is(err, fs.ErrNotExist)) {
 		data, err = shipped.ReadFile(base + ".toml")
@@ -116,6 +120,13 @@ func read(name string) (string, origin, error) {
 		return "", where, &Error{File: name, Msg: "is empty: a scenario needs at least duration, [kb], [scheduler] and one [[node]]"}
 	}
 	return string(data), where, nil
+}
+
+// randomSeed returns the seed of a random scenario that is called random/SEED.
+func randomSeed(name string) (uint64, bool) {
+	number, ok := strings.CutPrefix(name, "random/")
+	seed, err := strconv.ParseUint(number, 10, 64)
+	return seed, ok && err == nil
 }
 
 // shippedName returns the embedded scenario that a path may stand for, or "".

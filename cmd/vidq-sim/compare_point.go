@@ -203,7 +203,7 @@ func changesPerMinute(r *result.Run, changes float64) float64 {
 }
 
 // beats lists the rows that are above every bound by more than the paired interval.
-func (c *comparison) beats(p *point) (rows []int) {
+func (c *comparison) beats(p *point) (labels []string) {
 	if p.against < 0 {
 		return nil
 	}
@@ -215,8 +215,8 @@ func (c *comparison) beats(p *point) (rows []int) {
 			}
 		}
 		if above {
-			rows = append(rows, i)
+			labels = append(labels, c.rows[i].label)
 		}
 	}
-	return rows
+	return labels
 }

@@ -138,8 +138,14 @@ func (c *comparison) notes(p *point) string {
 	if p.against >= 0 {
 		fmt.Fprintf(&b, "regret: against %s.\n", c.rows[p.against].label)
 	}
-	for _, i := range c.beats(p) {
-		fmt.Fprintf(&b, "%s is above every bound by more than the interval of the difference.\n", c.rows[i].label)
+	if above := c.beats(p); above != nil {
+		var bounds []string
+		for i := range c.rows {
+			if c.rows[i].bound {
+				bounds = append(bounds, c.rows[i].label)
+			}
+		}
+		fmt.Fprintf(&b, "above %s by more than the interval of the difference: %s.\n", strings.Join(bounds, " and "), strings.Join(above, ", "))
 	}
 	if c.o.precision > 0 {
 		share := plainNumber(c.o.precision*100) + "%"

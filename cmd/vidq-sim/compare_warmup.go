@@ -39,7 +39,7 @@ func (c *comparison) cutWarmup(ctx context.Context, p *point) error {
 	if _, err := c.batch(ctx, p, &s, jobs); err != nil {
 		return err
 	}
-	end := s.Duration
+	end := core.FromSeconds(p.length(c))
 	for i := range s.Faults {
 		end = min(end, s.Faults[i].At)
 	}

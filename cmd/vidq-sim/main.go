@@ -5,8 +5,11 @@
 // It is flags, wiring and output only. Reading guide: main.go starts it, root.go has
 // the commands and their flags, run.go the run command from its flags to its exit
 // code, batch.go the replications over the cores, interrupt.go how soon they end on
-// Ctrl-C, table.go what people read, folder.go and csv.go the run folder. wire.go joins the packages to it; tests put
-// fakes there.
+// Ctrl-C, table.go what people read, folder.go and csv.go the run folder. The compare
+// command is in compare.go from its flags (compare_flags.go) on: compare_point.go plays a
+// scenario, compare_warmup.go and compare_static.go find its warm-up and its best static
+// plan, compare_rank.go ranks, compare_table.go and compare_files.go write. wire.go joins
+// the packages to it; tests put fakes there.
 package main
 
 import (
