@@ -134,6 +134,7 @@ func (m *JobManager) apply(now Time, j *job, p *Plan, fx *Effects) {
 	}
 	fx.Records = append(fx.Records, &PlanRecord{At: now, Node: m.cfg.Node, Query: j.query.ID, Plan: pin.Plan})
 	if pin.Refused {
+		j.capturing = nil // what was asked for may never come; with the next plan it is asked for anew
 		m.dropWaiting(now, j, 0, ReasonRefused, fx)
 	} else {
 		m.dropWaiting(now, j, pin.buffer, ReasonOverrun, fx)

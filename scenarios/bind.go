@@ -151,7 +151,8 @@ func elementID(list string, t *table, i int) string {
 func (b *binder) table(t *table, at pos, dst reflect.Value, key string) {
 	typ := dst.Type()
 	var known []string
-	rest := -1 // the field that takes all other keys
+	meant := map[string]bool{} // keys that a misspelled one stands for
+	rest := -1                 // the field that takes all other keys
 	for i := range typ.NumField() {
 		switch k := typ.Field(i).Tag.Get("toml"); k {
 		case "*":
@@ -160,11 +161,21 @@ func (b *binder) table(t *table, at pos, dst reflect.Value, key string) {
 			known = append(known, k)
 		}
 	}
+	var unknown []string
+	for _, k := range t.keys {
+		if !contains(known, k) && (rest < 0 || t.m[k].table() == nil) {
+			unknown = append(unknown, k)
+			meant[nearest(k, known)] = true
+		}
+	}
 	for i := range typ.NumField() {
 		f := typ.Field(i)
 		k := f.Tag.Get("toml")
 		if k == "*" {
 			continue
+		}
+		if meant[k] && f.Tag.Get("required") != "" && t.get(k) == nil {
+			continue // the misspelled key is the mistake, not that this one is missing
 		}
 		if v := t.get(k); v != nil {
 			b.bind(v, dst.Field(i), address(key, k), f.Tag)
@@ -173,14 +184,13 @@ func (b *binder) table(t *table, at pos, dst reflect.Value, key string) {
 		b.absent(at, dst.Field(i), address(key, k), f.Tag)
 	}
 	for _, k := range t.keys {
-		if contains(known, k) {
-			continue
-		}
 		v := t.m[k]
-		if rest >= 0 && v.table() != nil {
+		if !contains(known, k) && !contains(unknown, k) {
 			b.bind(v, dst.Field(rest), address(key, k), typ.Field(rest).Tag)
-			continue
 		}
+	}
+	for _, k := range unknown {
+		v := t.m[k]
 		b.fail(v.pos.err(address(key, k), nearest(k, known), "unknown key; known here: %s", strings.Join(known, ", ")))
 	}
 }

@@ -72,7 +72,7 @@ type fileNode struct {
 	Cores    float64  `toml:"cores" doc:"Processor cores." unit:"cores" absent:"the class's" above:"0" max:"100000"`
 	GPUs     float64  `toml:"gpus" doc:"Slots of the graphics processor." unit:"slots" absent:"the class's" above:"0" max:"10000"`
 	Memory   size     `toml:"memory" doc:"Memory that services may take." absent:"the class's"`
-	Addr     string   `toml:"addr" doc:"host:port of the node in a live system of several machines; the simulator does not use it."`
+	Addr     string   `toml:"addr" doc:"host:port of the node. For the live system of several machines, which is planned; nothing uses it yet."`
 }
 
 type fileService struct {
@@ -106,7 +106,7 @@ type fileCamera struct {
 	Frames     int        `toml:"frames" doc:"Length of a file's video." unit:"frames" absent:"without end" min:"1"`
 	Loop       bool       `toml:"loop" doc:"A file's video begins again at its end; else the query ends with it." default:"false"`
 	Phase      *duration  `toml:"phase" doc:"When frame 0 of a live camera exists." absent:"drawn from the seed, within the first 1/fps"`
-	URL        string     `toml:"url" doc:"Real source for a live system (a file, http:// or rtsp://); the simulator does not use it."`
+	URL        string     `toml:"url" doc:"Real source of the video (a file, http:// or rtsp://). For the live system, which is planned; nothing uses it yet."`
 	Kind       string     `toml:"kind" doc:"What it shows, for people."`
 }
 

@@ -11,7 +11,9 @@ import (
 // understands as much of TOML as is needed to tell keys from values. What it makes of
 // a text that is not TOML does not matter, as the library refuses that.
 type index struct {
-	at map[string]entry // by path
+	at     map[string]entry // by path
+	single pos              // of the first [node], or the like, that is to be [[node]]
+	list   string           // what that is
 }
 
 type entry struct{ line, order int }
@@ -97,6 +99,9 @@ func (s *scanner) header() string {
 	}
 	keys := s.key(']')
 	path := ""
+	if !list && len(keys) == 1 && identified[keys[0]] && s.ix.list == "" {
+		s.ix.single, s.ix.list = pos{line: s.line}, keys[0]
+	}
 	for i, k := range keys {
 		path = joinKey(path, k)
 		s.mark(path)

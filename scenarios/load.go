@@ -55,9 +55,10 @@ func embedded(files embed.FS, dir, ext string) []string {
 
 // Load reads a scenario: a file, or the name of a shipped one or of one of the
 // suite (face, face.toml and scenarios/face.toml all mean the shipped one where
-// there is no such file; the bare name always does; suite/overload likewise). set are the texts of --set, KEY=VALUE each, applied in order
-// before anything is checked. What is wrong comes back as one *Error, the first in
-// the order of the file.
+// there is no such file; the bare name always does; suite/overload likewise), or
+// random/SEED, the scenario that Random makes of a seed. set are the texts of --set,
+// KEY=VALUE each, applied in order before anything is checked. What is wrong comes back
+// as one *Error, the first in the order of the file.
 func Load(name string, set []string) (*Scenario, error) {
 	text, where, err := read(name)
 	if err != nil {
@@ -89,6 +90,7 @@ type origin struct {
 	file     string // as named
 	dir      string // absolute, of the file
 	embedded bool
+	shipped  string // name of the embedded scenario, if it is one
 }
 
 // read returns the text of a file or of a shipped scenario.
@@ -102,7 +104,7 @@ func read(name string) (string, origin, error) {
 	data, err := readFile(name)
 	if base := shippedName(name); base != "" && (name == base || errors.Is(err, fs.ErrNotExist)) {
 		data, err = shipped.ReadFile(base + ".toml")
-		where.embedded = true
+		where.embedded, where.shipped = true, base
 	}
 	var own *Error
 	switch {
@@ -145,7 +147,17 @@ func nearestScenario(name string) string {
 	if path.Base(path.Dir(base)) == "suite" {
 		return nearest("suite/"+path.Base(base), Suite())
 	}
-	return nearest(path.Base(base), Names())
+	if near := nearest(path.Base(base), Names()); near != "" {
+		return near
+	}
+	var bare []string
+	for _, name := range Suite() {
+		bare = append(bare, path.Base(name))
+	}
+	if near := nearest(path.Base(base), bare); near != "" {
+		return "suite/" + near
+	}
+	return ""
 }
 
 // readFile reads a scenario file but not what is no file (a pipe may never say
@@ -210,7 +222,7 @@ func parse(text string, where origin, set []string) (*Scenario, error) {
 	}
 	b := &builder{
 		binder:   newBinder(),
-		s:        &Scenario{File: where.file},
+		s:        &Scenario{File: where.file, Shipped: where.shipped},
 		dir:      where.dir,
 		embedded: where.embedded,
 		ids:      x.elementIDs(),
@@ -219,7 +231,7 @@ func parse(text string, where origin, set []string) (*Scenario, error) {
 	var f fileScenario
 	b.table(root.table(), pos{line: 1}, reflect.ValueOf(&f).Elem(), "")
 	if err := b.first(); err != nil {
-		return nil, err
+		return nil, x.asWritten(err)
 	}
 	if f.Name == "" {
 		f.Name = strings.TrimSuffix(filepath.Base(where.file), filepath.Ext(where.file))
@@ -227,10 +239,10 @@ func parse(text string, where origin, set []string) (*Scenario, error) {
 	b.build(&f)
 	b.hosts()
 	if err := b.first(); err != nil {
-		return nil, err
+		return nil, x.asWritten(err)
 	}
 	if err := b.s.Validate(); err != nil {
-		return nil, b.locate(err)
+		return nil, x.asWritten(b.locate(err))
 	}
 	b.s.Text = x.text(b)
 	return b.s, nil
@@ -259,6 +271,30 @@ func (b *binder) locate(err error) error {
 	p := b.at(e.Key)
 	e.Line, e.Set = p.line, p.set
 	return e
+}
+
+// asWritten adds to an error about an element that a count or a pattern made what the
+// element is called in the file.
+func (x *expansion) asWritten(err error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Set != "" {
+		return err
+	}
+	list, rest, _ := strings.Cut(e.Key, ".")
+	id, _, _ := strings.Cut(rest, ".")
+	for i, g := range x.groups[list] {
+		t := g.written.table()
+		if t == nil || elementID(list, t, i) == id {
+			continue
+		}
+		for _, m := range g.made {
+			if elementID(list, m.table(), -1) == id {
+				e.Msg += "; " + id + " stands in the file as " + list + " " + elementID(list, t, i)
+				return err
+			}
+		}
+	}
+	return err
 }
 
 // elementIDs returns the ids of all elements by list.

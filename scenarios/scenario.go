@@ -14,6 +14,7 @@ type Scenario struct {
 	Name     string // of the scenario, also in results and idempotency keys
 	Title    string // one line for people; may be empty
 	File     string // where it was loaded from; "" when built by a program
+	Shipped  string // name of the shipped scenario that it is; "" of a file, of a random one and when built by a program
 	Text     string // as run: TOML with --set applied and file names absolute; "" when built by a program
 	Duration core.Time
 	Warmup   core.Time // frames captured earlier do not count in results
@@ -55,7 +56,7 @@ type Node struct {
 	Role     core.Role     // edge or cloud
 	Class    string        // a class of the knowledge base's truth
 	Services []Service     // in the order of the file
-	Addr     string        // host:port, for a live system of several machines
+	Addr     string        // host:port, for the planned live system of several machines
 	Capacity core.Capacity // zero fields stand for the class's
 }
 
@@ -88,7 +89,7 @@ type Camera struct {
 	Content string    // a generator's name or a file (it then has a separator or an extension), for kb.OpenContent
 	Dir     string    // directory that a relative Content belongs to
 	Phase   core.Time // live mode: when camera frame 0 exists; negative = drawn from the seed
-	URL     string    // a live system's real source; "" = emulated
+	URL     string    // the planned live system's real source; "" = emulated
 }
 
 // Query is what a user of the scenario asks for.

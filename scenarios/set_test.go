@@ -165,7 +165,7 @@ func TestSetErrors(t *testing.T) {
 		"scheduler.name=nobody":                `unknown scheduler "nobody"`,
 		"scheduler.name=static,random":         "names 2 schedulers; a scenario has one",
 		"fault.3.at=1s":                        `there is no fault "3"; there is none`,
-		"node.edge1.services.face_detecton=1":  `there is no service "face_detecton" (did you mean "face_detection"?)`,
+		"node.edge1.services.face_detecton=1":  `there is no service "face_detecton" in the truth "tx2-rack"; class "tx2-gpu" runs face_alignment, face_detection (did you mean "face_detection"?)`,
 		"node.edge1.services.face_detection=x": "want a number of workers or a table of settings, got a string",
 		"query.headup.pipeline=[":              "is no TOML value: [",
 		"kb.truth=nowhere/at.all":              `"nowhere/at.all" cannot be read: no such file or directory`,
@@ -182,6 +182,6 @@ func TestSetErrors(t *testing.T) {
 // forget drops what differs between a file and its text as run.
 func forget(s *Scenario) *Scenario {
 	c := *s
-	c.File, c.Text = "", ""
+	c.File, c.Shipped, c.Text = "", "", ""
 	return &c
 }

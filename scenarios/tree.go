@@ -129,6 +129,9 @@ func parseTree(text string) (*value, error) {
 	if _, err := toml.Decode(text, &m); err != nil {
 		var pe toml.ParseError
 		if errors.As(err, &pe) {
+			if ix.list != "" && ix.single.line <= pe.Position.Line { // what follows clashes with it
+				return nil, ix.single.err("", "", "[%s] is one table: want [[%[1]s]], of which there may be several", ix.list)
+			}
 			return nil, pos{line: max(pe.Position.Line, 1)}.err("", "", "%s", syntaxMessage(pe))
 		}
 		return nil, pos{line: 1}.err("", "", "%s", strings.TrimPrefix(err.Error(), "toml: "))

@@ -135,7 +135,9 @@ func (v *validator) allNodes() *Error {
 		v.nodeIDs = append(v.nodeIDs, string(n.ID))
 		class, ok := v.truth.Class(n.Class)
 		if !ok {
-			return dangling(key+".class", "node class", n.Class, v.truth.Classes())
+			e := dangling(key+".class", "node class", n.Class, v.truth.Classes())
+			e.Msg += fmt.Sprintf(" in the truth %q; it has %s", v.truth.Name(), orNone(v.truth.Classes()))
+			return e
 		}
 		memory, used := class.Memory, 0.0
 		if n.Capacity.Memory > 0 {
@@ -160,7 +162,9 @@ func (v *validator) service(n *Node, sv *Service, key string) *Error {
 	info := serviceInfo(v.truth, sv.Name)
 	switch {
 	case info == nil:
-		return dangling(key, "service", sv.Name, serviceNames(v.truth))
+		e := dangling(key, "service", sv.Name, serviceNames(v.truth))
+		e.Msg += fmt.Sprintf(" in the truth %q; class %q runs %s", v.truth.Name(), n.Class, orNone(v.runs(n.Class)))
+		return e
 	case sv.Workers < 1:
 		return wrong(key, "needs at least one worker")
 	case sv.MaxBatch < 1:
@@ -179,6 +183,19 @@ func (v *validator) service(n *Node, sv *Service, key string) *Error {
 		}
 	}
 	return nil
+}
+
+// runs lists the services of which some model runs on a class.
+func (v *validator) runs(class string) (names []string) {
+	for _, s := range v.truth.Services() {
+		for i := range s.Models {
+			if _, ok := v.truth.Model(s.Name, i, class); ok {
+				names = append(names, s.Name)
+				break
+			}
+		}
+	}
+	return names
 }
 
 func serviceInfo(set *kb.Set, name string) *core.ServiceInfo {

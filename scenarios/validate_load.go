@@ -171,7 +171,9 @@ func (v *validator) offers(node core.NodeID, service string) bool {
 
 func (v *validator) noService(f *Fault, key string) *Error {
 	if f.Node == "" {
-		return dangling(key, "service", f.Service, serviceNames(v.truth))
+		e := dangling(key, "service", f.Service, serviceNames(v.truth))
+		e.Msg += fmt.Sprintf(" at any node; the truth %q has %s", v.truth.Name(), orNone(serviceNames(v.truth)))
+		return e
 	}
 	var names []string
 	for _, s := range v.nodes[f.Node].Services {

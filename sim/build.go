@@ -7,6 +7,7 @@ import (
 
 	"vidq/core"
 	"vidq/core/result"
+	"vidq/core/sched"
 	"vidq/kb"
 	"vidq/kb/world"
 	"vidq/scenarios"
@@ -170,7 +171,7 @@ func (s *Sim) addManager() error {
 
 func (s *Sim) meta() result.Meta {
 	m := result.Meta{
-		Scheduler: s.o.Scheduler.String(), Seed: s.o.Seed, Warmup: s.sc.Warmup,
+		Scheduler: s.o.Scheduler.String(), Truth: sched.Describe(s.o.Scheduler.Name).NeedsTruth, Seed: s.o.Seed, Warmup: s.sc.Warmup,
 		Sink: s.o.Sink, Frames: s.o.Frames, Series: s.o.Series,
 	}
 	for _, n := range s.nodes {

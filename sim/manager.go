@@ -30,7 +30,7 @@ func (m *manager) start() error {
 	}
 	c := s.managerConfig(sch)
 	if sched.Describe(s.o.Scheduler.Name).NeedsTruth {
-		c.Truth = s.truth
+		c.Truth = truth{s.truth, s}
 	}
 	m.epoch++
 	snap := s.store.snapshot()

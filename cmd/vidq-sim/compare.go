@@ -112,14 +112,21 @@ func (c *comparison) load(names []string) error {
 		all = append(all, suite...)
 	}
 	for i, name := range all {
-		for _, values := range combinations(c.o.axes) {
-			set := slices.Clone(c.o.set)
-			for k, x := range c.o.axes {
-				set = append(set, x.key+"="+values[k])
+		for k, values := range combinations(c.o.axes) {
+			var set []string // of the axes
+			for j, x := range c.o.axes {
+				set = append(set, x.key+"="+values[j])
 			}
-			s, err := c.app.load(name, set)
+			s, err := c.app.load(name, slices.Concat(c.o.set, set))
 			if err != nil {
+				var e *scenarios.Error
+				if errors.As(err, &e) && slices.Contains(set, e.Set) {
+					return inputErrorf("--axis %s", strings.TrimPrefix(e.Error(), "--set "))
+				}
 				return err
+			}
+			if k == 0 {
+				c.app.tellShipped(name, s)
 			}
 			p := &point{scenario: s, group: i, values: values}
 			if err := c.checkPoint(p); err != nil {

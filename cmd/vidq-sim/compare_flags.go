@@ -26,15 +26,17 @@ const compareLong = `Run every scheduler on the same worlds and tell how they di
 means, 95% confidence intervals and paired differences to the first scheduler, and over
 all scenarios a ranking by slo_time.joint. docs/compare.md explains every column.
 
-A SCENARIO is a file or the name of a shipped one; suite stands for the scenarios of the
-suite. In LIST, all stands for every scheduler that is not told the truth and not named
-beside it, and best-static for the static plan, one for all queries, that is best in
-hindsight, found by simulation. A scheduler that is told the truth bounds the others, as
-best-static does, which it brings along: regret is what the better of these bounds has more.`
+A SCENARIO is a file, the name of a shipped one or random/SEED, which is drawn; suite stands
+for the scenarios of the suite. In LIST, all stands for every scheduler that is not told the
+truth and not named beside it, and best-static for the static plan, one for all queries, that
+is best in hindsight, found by simulation. A scheduler that is told the truth bounds the
+others, as best-static does, which it brings along: regret is what the better of these
+bounds has more.`
 
 const compareExample = `  vidq-sim compare suite --seeds 10
   vidq-sim compare face campus --scheduler latfirst,static,best-static --seeds 5
   vidq-sim compare campus --scheduler latfirst,random --axis kb.noise=0,.1,.3 --out results/noise
+  vidq-sim compare random/{1..50} --scheduler latfirst,vidq --seeds 2
   vidq-sim compare face --scheduler latfirst,static --precision 5% --max-seeds 200`
 
 // compareOptions are the flags of compare, with those of run that it has as well.

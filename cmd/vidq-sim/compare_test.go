@@ -135,7 +135,7 @@ func TestCompareWrongInput(t *testing.T) {
 		{"one --seed 18446744073709551610", "do not fit into 64 bits"},
 		{"one --out " + dir, "is not empty and no earlier run folder"},
 		{"face --axis kb.nois=0,1", `(did you mean "noise"?)`},
-		{"face --axis kb.noise=0,loud", "--set kb.noise=loud"},
+		{"face --axis kb.noise=0,loud", "--axis kb.noise=loud: want a number"},
 		{"face --scheduler best-static --set knobs.fps=[]", "knobs"},
 	} {
 		r := newCompareRig(level)

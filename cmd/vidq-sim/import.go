@@ -84,6 +84,15 @@ func (a *app) importFile(ctx context.Context, o *importOptions, path string) err
 	if !interruptible(ctx, nil, func() { err = convert(&b, path, o.form, info) }) {
 		return errNothing
 	}
+	var unknown *kb.Error
+	if errors.As(err, &unknown) && unknown.File == path {
+		switch {
+		case unknown.Key == "frameRate" && o.frameRate == 0:
+			return inputErrorf("%w; give it with --frame-rate", err)
+		case unknown.Key == "imWidth" && o.size == "":
+			return inputErrorf("%w; give it with --size", err)
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (a *app) listCommand() *cobra.Command {
 		Use:   "list [" + strings.Join(listKinds, "|") + "]",
 		Short: "List what a scenario and the flags may name",
 		Long: "List the shipped scenarios, the suite that schedulers are ranked over, the schedulers\nwith their parameters, " +
-			"and the knowledge base: its sets with the node classes and the\nservices that each knows.",
+			"and the knowledge base: its sets with the node classes and the\nservices that each knows. Beside the listed scenarios there is random/SEED, one for each\nwhole number.",
 		Example: "  vidq-sim list\n  vidq-sim list schedulers",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 && !slices.Contains(listKinds, args[0]) {
@@ -121,7 +121,13 @@ func paramDoc(p sched.Param) string {
 	if len(p.Choices) > 0 {
 		what = strings.Join(p.Choices, "|")
 	}
-	number := func(f *float64) string { return strconv.FormatFloat(*f, 'g', -1, 64) }
+	number := func(f *float64) string {
+		text := strconv.FormatFloat(*f, 'g', -1, 64)
+		if p.Type == "duration" {
+			text += "s"
+		}
+		return text
+	}
 	switch {
 	case p.Min != nil && p.Max != nil:
 		what += " " + number(p.Min) + ".." + number(p.Max)

@@ -90,7 +90,7 @@ func (p *canvas) x(at float64) float64 {
 }
 
 // panel draws the n-th panel, whose axis goes from 0 to most; what is beyond lies at
-// its edge.
+// its edge, marked by an arrow and counted.
 func (p *canvas) panel(n int, title string, bound, most float64, of func(dot) float64) {
 	top := float64(panelTop + n*panelStep)
 	bottom := top + panelHeight
@@ -114,12 +114,21 @@ func (p *canvas) panel(n int, title string, bound, most float64, of func(dot) fl
 		p.line(p.x(at.Seconds()), bottom, p.x(at.Seconds()), bottom+4, `stroke="black"`)
 		p.text(p.x(at.Seconds()), bottom+18, "middle", strconv.Itoa(int(at/core.Minute))+" min")
 	}
+	cut := 0 // frames beyond the axis
 	for i, name := range p.names {
 		var line strings.Builder
 		for _, x := range p.points[name] {
 			fmt.Fprintf(&line, "%.1f,%.1f ", p.x(x.at), y(of(x)))
+			if of(x) > most {
+				p.add(`<path d="M%.1f %.1f l3 5 h-6 z" fill="%s"/>`, p.x(x.at), top-1, colours[i%len(colours)])
+				cut++
+			}
 		}
 		p.add(`<polyline fill="none" stroke-width="1.5" stroke="%s" points="%s"/>`, colours[i%len(colours)], strings.TrimSpace(line.String()))
+	}
+	if cut > 0 {
+		_, unit, _ := strings.Cut(title, ", ")
+		p.text(width-right, top-5, "end", fmt.Sprintf("%d frames above %.0f %s", cut, most, unit))
 	}
 	p.line(left, y(bound), width-right, y(bound), bounded)
 	p.line(left, top, left, bottom, `stroke="black"`)

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 const rootLong = `vidq-sim simulates video queries on edge and cloud in virtual time. A scenario says what
@@ -28,16 +30,36 @@ func (a *app) rootCommand() *cobra.Command {
 	root.Short = "Simulate video queries on edge and cloud"
 	root.Version = a.version
 	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetVersionTemplate("vidq {{.Version}}\n")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		var bad *pflag.InvalidValueError
+		if errors.As(err, &bad) {
+			return inputErrorf("--%s %q: want %s; see %s --help", bad.GetFlag().Name, bad.GetValue(), flagWords(bad.GetFlag().Value.Type()), c.CommandPath())
+		}
 		return inputErrorf("%w; see %s --help", err, c.CommandPath())
 	})
 	root.AddCommand(a.runCommand("run SCENARIO..."), a.compareCommand(), a.listCommand(), a.schemaCommand(), a.importCommand())
 	return root
+}
+
+// flagWords says what a flag of a type takes.
+func flagWords(kind string) string {
+	switch kind {
+	case "duration":
+		return "a time with a unit, such as 10s"
+	case "int":
+		return "a whole number"
+	case "uint64":
+		return "a whole number that is not negative"
+	case "float64":
+		return "a number"
+	}
+	return "a " + kind
 }
 
 // runCommand is run, and what vidq-sim does without a command.
@@ -46,11 +68,13 @@ func (a *app) runCommand(use string) *cobra.Command {
 	c := &cobra.Command{
 		Use:     use,
 		Short:   "Run scenarios and print how each scheduler served them (the default command)",
-		Long:    "Run scenarios, one after the other, and print a table for each: a row for each scheduler.\nA SCENARIO is a file, or the name of a shipped one.",
+		Long:    "Run scenarios, one after the other, and print a table for each: a row for each scheduler.\nA SCENARIO is a file, the name of a shipped one, or random/SEED.",
 		Example: runExample,
 		Args:    scenarioArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.seedSet = c.Flags().Changed("seed")
+			o.schedulersSet = c.Flags().Changed("scheduler")
+			o.similar = c.Root().SuggestionsFor
 			return a.runScenarios(c.Context(), o, args)
 		},
 	}

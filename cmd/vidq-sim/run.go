@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -15,16 +17,18 @@ import (
 
 // runOptions are the flags of run.
 type runOptions struct {
-	schedulers string
-	seeds      int
-	seed       uint64
-	seedSet    bool
-	set        []string
-	until      time.Duration
-	workers    int
-	json       string
-	out        string
-	quiet      bool
+	schedulers    string
+	schedulersSet bool
+	seeds         int
+	seed          uint64
+	seedSet       bool
+	set           []string
+	until         time.Duration
+	workers       int
+	json          string
+	out           string
+	quiet         bool
+	similar       func(word string) []string // commands that are spelled like a word; nil = none
 }
 
 const maxSeeds = 1_000_000
@@ -105,10 +109,11 @@ func (a *app) runScenarios(ctx context.Context, o *runOptions, names []string) e
 func (a *app) experiment(o *runOptions, name string) (*experiment, error) {
 	s, err := a.load(name, o.set)
 	if err != nil {
-		return nil, err
+		return nil, o.command(name, err)
 	}
+	a.tellShipped(name, s)
 	e := &experiment{scenario: s, specs: []sched.Spec{s.Scheduler.Spec}, version: a.version}
-	if o.schedulers != "" {
+	if o.schedulersSet {
 		if e.specs, err = sched.ParseSpecs(o.schedulers); err != nil {
 			return nil, fmt.Errorf("--scheduler: %w", err)
 		}
@@ -138,6 +143,34 @@ func (a *app) experiment(o *runOptions, name string) (*experiment, error) {
 		}
 	}
 	return e, nil
+}
+
+// tellShipped tells when a scenario was named as a file that is not there, so that the
+// shipped one of that name is what runs.
+func (a *app) tellShipped(name string, s *scenarios.Scenario) {
+	if s.Shipped != "" && s.Shipped != name {
+		a.tell("vidq-sim: %s: there is no such file; this is the shipped scenario %s\n", name, s.Shipped)
+	}
+}
+
+// command adds to the error of a word that is no scenario the command that it may stand for.
+func (o *runOptions) command(word string, err error) error {
+	var e *scenarios.Error
+	if !errors.As(err, &e) || e.File != word || e.Line > 0 || e.Hint != "" {
+		return err
+	}
+	if _, statErr := os.Lstat(word); !errors.Is(statErr, fs.ErrNotExist) {
+		return err
+	}
+	if word == wholeSuite {
+		return inputErrorf("%w (did you mean \"compare suite\"?)", err)
+	}
+	if o.similar != nil {
+		if near := o.similar(word); len(near) > 0 {
+			return inputErrorf("%w (did you mean the command %q?)", err, near[0])
+		}
+	}
+	return err
 }
 
 // folders chooses each experiment's run folder and checks that it may be written: DIR

@@ -22,6 +22,7 @@ type FrameSink interface {
 // Meta is what a collector is built from.
 type Meta struct {
 	Scheduler string    // its canonical name with parameters
+	Truth     bool      // it is told the truth
 	Seed      uint64    // of the run's world
 	Warmup    core.Time // what was captured before does not count
 	Nodes     []core.NodeID

@@ -19,6 +19,7 @@ type Document struct {
 // Run is the outcome of one scheduler on one world.
 type Run struct {
 	Scheduler   string  `json:"scheduler"`
+	Truth       bool    `json:"truth,omitempty"` // the scheduler was told the truth: its figures are a bound, not a rival
 	Seed        uint64  `json:"seed"`
 	DurationS   float64 `json:"duration_s"`
 	WarmupS     float64 `json:"warmup_s"`

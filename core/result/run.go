@@ -12,7 +12,7 @@ import (
 // further use.
 func (c *Collector) End(now core.Time) *Run {
 	r := &Run{
-		Scheduler: c.meta.Scheduler, Seed: c.meta.Seed, DurationS: now.Seconds(), WarmupS: c.meta.Warmup.Seconds(),
+		Scheduler: c.meta.Scheduler, Truth: c.meta.Truth, Seed: c.meta.Seed, DurationS: now.Seconds(), WarmupS: c.meta.Warmup.Seconds(),
 		Queries: make([]QueryRun, 0, len(c.queries)), Nodes: nodeRuns(&c.nodes), Links: linkRuns(&c.links), SchedulerOverhead: c.rounds,
 	}
 	var all tally

@@ -18,6 +18,8 @@
 //     its paper does, where it deviates and the source of every constant; files that begin with
 //     the same name are parts of it. home.go, bound.go and linkrate.go are what
 //     several of them share.
+//   - oracle.go: an upper bound, which alone is told the truth; its parts are in
+//     files that begin with the same name.
 //   - vidq.go: our own. vidq_observe.go learns from what the frames of a round
 //     told, into figures.go (the work of services), system.go (links) and
 //     vidq_query.go (objects; the settings that are worth trying);
@@ -29,8 +31,9 @@
 //
 // # How to write a scheduler
 //
-// Write one file; nothing else needs to be touched. The list, the help text, the
-// scenario files, the conformance suite and the benchmarks find it by themselves.
+// Write one file; no other code needs to be touched, and then make golden writes the
+// documentation again. The list, the help text, the scenario files, the conformance
+// suite and the benchmarks find it by themselves.
 //
 //	package sched
 //

@@ -4,17 +4,23 @@ import "vidq/core"
 
 func init() {
 	Register("latfirst", "the original's latency-first scheduler: fixed (what it meant to do) or peer (what it does)",
-		latfirstConfig{Mode: "fixed", Setpoint: 0.9, Slack: 0.8, Kp: 1, Ki: 0.1, Kd: 0.01, DeadBand: 0.05, InFlight: 1, Buffer: 1},
+		latfirstDefaults,
 		func(c latfirstConfig, _ Deps) (core.Scheduler, error) {
+			if c.Mode == "peer" {
+				alone := latfirstDefaults
+				if alone.Mode = c.Mode; c != alone {
+					return nil, &Error{Key: "mode", Msg: "peer is the original as it is and takes no other parameter: leave the others away"}
+				}
+				return &latfirstPeer{}, nil
+			}
 			if c.Slack > c.Setpoint {
 				return nil, &Error{Key: "slack", Msg: "must not be above setpoint"}
-			}
-			if c.Mode == "peer" {
-				return &latfirstPeer{}, nil
 			}
 			return &latfirstFixed{latfirstConfig: c}, nil
 		})
 }
+
+var latfirstDefaults = latfirstConfig{Mode: "fixed", Setpoint: 0.9, Slack: 0.8, Kp: 1, Ki: 0.1, Kd: 0.01, DeadBand: 0.05, InFlight: 1, Buffer: 1}
 
 // latfirstConfig's gains are the original's; mode peer has no other parameters.
 type latfirstConfig struct {

@@ -14,6 +14,7 @@ type station struct {
 	users    float64            // queries that use it
 	closed   float64            // seconds of the jobs that closed loops always have there, one each
 	models   [maxModels]float64 // of a service: those that use each of its models
+	bunch    float64            // seconds of work that there is when all open loops send a frame at one instant
 }
 
 // use is what a plan takes of a station.
@@ -21,6 +22,7 @@ type use struct {
 	station int
 	amount  float64
 	closed  float64 // seconds of a job that is there again as soon as it is done
+	seconds float64 // of the work of one frame of an open loop
 	model   int     // of a service
 }
 
@@ -73,6 +75,13 @@ func (s *station) behind(need float64) float64 {
 		servers = max(1, s.capacity/need)
 	}
 	return closedShare * s.closed / servers
+}
+
+// meets is the work, in seconds, that a frame meets there which comes rate times a
+// second, if cameras are in step: that of every other query whose frames are at
+// least as frequent, and of the others in proportion.
+func (s *station) meets(rate float64) float64 {
+	return min(s.bunch, s.load/max(rate, 1e-3))
 }
 
 // closedShare is how much of a closed loop's job another job waits for in the mean.
@@ -228,6 +237,7 @@ func (s *system) count(uses []use, sign float64) {
 		t := &s.stations[u.station]
 		t.load = max(t.load+sign*u.amount, 0)
 		t.closed = max(t.closed+sign*u.closed, 0)
+		t.bunch = max(t.bunch+sign*u.seconds, 0)
 		t.users = max(t.users+sign, 0)
 		t.models[u.model] = max(t.models[u.model]+sign, 0)
 	}

@@ -118,6 +118,13 @@ func (s *vidq) adopt(v *core.View, q *core.QueryView, st *vidqQuery) {
 		st.before.point = st.settings[st.setting].point
 	}
 	st.revision, st.since, st.heard = p.Revision, v.Now, v.Now
+	models := uint64(len(p.Stages))
+	for i := range p.Stages {
+		models = mix(models, uint64(p.Stages[i].Model))
+	}
+	if models != st.models {
+		st.models, st.loaded = models, v.Now+loading
+	}
 }
 
 // clearOptions forgets where services could run in the round before.
@@ -322,7 +329,12 @@ func (s *vidq) next(v *core.View, d *core.Decision) {
 				x = max(x, t.load/t.capacity)
 			}
 		}
-		s.figures.nodes[n].slow = min(x, 10)
+		f := &s.figures.nodes[n]
+		f.slow, f.met = min(x, 10), f.met[:0]
+		for k := range v.Nodes[n].Services {
+			t := &s.system.stations[s.system.first[n]+2+k]
+			f.met = append(f.met, t.bunch/max(t.capacity, 1)*(1-1/max(t.users, 1)))
+		}
 	}
 	for i := range v.Links {
 		s.links.rows[i].held = min(s.system.stations[s.system.links+i].wait(0, 1), 3)

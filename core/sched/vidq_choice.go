@@ -88,10 +88,13 @@ func (s *vidq) judge(v *core.View, q *core.QueryView, st *vidqQuery, t *trial) {
 	if s.clear {
 		return
 	}
+	if t.setting == st.setting && slices.Equal(t.places, st.places) {
+		st.believed = t.chance
+	}
 	chance := t.chance
 	if slices.Equal(t.places, st.ran) && t.latency > .8*st.expected {
 		// The plan in force, or one that would hardly be faster.
-		if st.misses >= 0 {
+		if st.misses >= 0 && v.Now-st.since > settled && v.Now >= st.loaded {
 			chance = min(chance, (chance+1-st.misses)/2)
 		}
 		if st.silent(v, q, t) {
@@ -126,6 +129,9 @@ func (st *vidqQuery) silent(v *core.View, q *core.QueryView, t *trial) bool {
 	if q.Applied != q.Plan.Revision || t.latency <= 0 {
 		return false
 	}
+	if v.Now < st.loaded { // a service that loads its model answers nobody
+		return false
+	}
 	patience := 3/st.settings[t.setting].fps + 2*min(t.latency, 2) + 1.5
 	return (v.Now - max(st.heard, st.since)).Seconds() > patience
 }
@@ -138,6 +144,13 @@ func keyOf(st *vidqQuery, t *trial) uint64 {
 	}
 	return k
 }
+
+// settled is how old a plan must be for its misses to be its own: before that, they
+// are of what was under way when it came.
+const settled = 1500 * core.Millisecond
+
+// loading is how long a service may take to load a model.
+const loading = 6 * core.Second
 
 // hopeless is the gain below which a plan is kept that fails.
 const hopeless = .07
@@ -166,7 +179,7 @@ func (s *vidq) choose(v *core.View, q *core.QueryView, st *vidqQuery) bool {
 	}
 	moved := s.search(v, q, st, &wasWorth)
 	if moved {
-		if was >= 0 && st.current.chance < .8 && st.inForceNow(v, q) {
+		if was >= 0 && st.believed > .8 && st.current.chance < .8 && st.inForceNow(v, q) {
 			st.accuse(v, s.Fresh, st.current.chance)
 		}
 		st.setting = s.best.setting

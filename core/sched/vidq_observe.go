@@ -79,6 +79,9 @@ func (s *vidq) observeCalls(v *core.View, q *core.QueryView, o *core.Observation
 			continue
 		}
 		if k := s.figures.at[w][n]; k >= 0 {
+			if x := s.met(n, k); x > 5e-3 && q.Camera.Mode == core.ModeLive {
+				s.figures.nodes[n].step.add(c.Wait.Seconds() / x)
+			}
 			s.figures.learn(n, k, c.Model, point, n == host, objects, c.Work.Seconds(), s.figures.nodes[n].slow)
 		}
 		if n == host {
@@ -87,6 +90,15 @@ func (s *vidq) observeCalls(v *core.View, q *core.QueryView, o *core.Observation
 		}
 		s.observeLink(v, c, o.At, host, n)
 	}
+}
+
+// met is the work that a frame would have met at a service in the last round.
+func (s *vidq) met(n, k int) float64 {
+	f := &s.figures.nodes[n]
+	if k >= len(f.met) {
+		return 0
+	}
+	return f.met[k]
 }
 
 // observeLink learns from the transfer of a call how fast the link is now.

@@ -38,10 +38,13 @@ type vidqQuery struct {
 	current  outlook // of the plan in force, by the figures of this round
 	ran      []int   // places of the plan that the query runs, and what it was expected to take
 	expected float64
+	believed float64 // the chance of the present choice by the model alone
 	revision uint64
 	before   revision // the plan before: calls that are still answered
 	since    core.Time
 	heard    core.Time // when a frame's result was last seen
+	models   uint64    // of the plan in force, as a hash
+	loaded   core.Time // when they should have been loaded
 	late     ratio     // latency over what was predicted
 	misses   float64   // share of this round's frames that missed, -1 = no frames
 	blames   [4]blame
@@ -78,39 +81,6 @@ type blame struct {
 	until core.Time
 	times int
 	value float64 // what share of its frames were in time
-}
-
-// trend is a level and a slope (Holt's linear method), with the spread about them.
-type trend struct {
-	n            int
-	level, slope float64
-	dev          float64
-	at           core.Time
-}
-
-func (t *trend) add(x float64, at core.Time) {
-	if t.n == 0 {
-		t.level, t.at, t.n = x, at, 1
-		return
-	}
-	dt := (at - t.at).Seconds()
-	if dt <= 0 {
-		return
-	}
-	t.n++
-	t.at = at
-	ahead := t.level + t.slope*dt
-	gain := 1 - math.Exp(-dt/1.5)
-	t.dev += min(gain, .3) * (math.Abs(x-ahead) - t.dev)
-	level := ahead + gain*(x-ahead)
-	slow := 1 - math.Exp(-dt/10)
-	t.slope += slow * ((level-t.level)/dt - t.slope)
-	t.level = level
-}
-
-// expect returns what is to be reckoned with in the next seconds.
-func (t *trend) expect(seconds float64) float64 {
-	return max(t.level+max(t.slope, 0)*seconds+.5*t.dev, 0)
 }
 
 // look brings the query's settings up to date with what its camera shows.

@@ -38,7 +38,7 @@ const (
 	worthTime     = .02 // of a latency as long as the bound, up to five times that
 	worthLoad     = .01 // of a whole station in use
 	worthModel    = 1.0 // of each query that wants another model of a service that has no worker to spare
-	worthReload   = .10 // of a service that has to load the model
+	worthReload   = .25 // of a service that has to load the model
 )
 
 // weigh works out the outlook of a trial, with the loads of the others.
@@ -103,11 +103,14 @@ func (t *trial) take(station int, seconds, need float64, model int) {
 	u := use{station: station, amount: t.rate * seconds * need, model: model}
 	if t.closed {
 		u.amount, u.closed = 0, seconds
+	} else {
+		u.seconds = seconds
 	}
 	for i := range t.uses {
 		if o := &t.uses[i]; o.station == station {
 			o.amount += u.amount
 			o.closed = max(o.closed, u.closed)
+			o.seconds += u.seconds
 			return
 		}
 	}
@@ -144,17 +147,20 @@ func (s *vidq) stage(v *core.View, st *vidqQuery, t *trial, x *setting, i, host 
 	}
 	queue := sys.stations[pool].wait(t.rate*work, 1)
 	wait := work*max(slow, queue) + max(held, sys.stations[pool].behind(1))
+	if !t.closed {
+		wait = max(wait, s.figures.nodes[at].step.mean*sys.stations[pool].meets(t.rate)/max(sys.stations[pool].capacity, 1))
+	}
 	model := min(x.model, len(models)-1)
 	t.take(pool, work, 1, model)
 	p := &sys.stations[pool]
 	if others := p.users - p.models[model]; others > 0 && p.capacity < p.users+1 {
 		t.cost += worthModel * others
 	}
-	if loaded := v.Nodes[at].Services[k].Model; loaded >= 0 && loaded != model {
+	if loaded := v.Nodes[at].Services[k].Model; loaded >= 0 && loaded != model && !st.has(i, at, x.model) {
 		t.cost += worthReload
 	}
 	trip = work + wait
-	sd = math.Hypot(work*max(l.cv, .03), wait)
+	sd = math.Hypot(work*max(l.cv, .03), .6*wait)
 	if at == host {
 		return trip + s.figures.nodes[host].overhead.mean, sd
 	}
@@ -169,11 +175,20 @@ func (s *vidq) stage(v *core.View, st *vidqQuery, t *trial, x *setting, i, host 
 		if base > 0 {
 			w += sys.stations[c].behind(1) / base
 		}
+		if base > 0 && !t.closed {
+			w = max(w, s.figures.nodes[at].step.mean*sys.stations[c].meets(t.rate)/base)
+		}
 		t.take(c, base, 1, 0)
 		trip += base * (1 + w)
-		sd = math.Hypot(sd, base*(varies(x, sys.varies[leg.link])*(1+w)+w))
+		sd = math.Hypot(sd, base*(varies(x, sys.varies[leg.link])*(1+w)+.6*w))
 	}
 	return trip + sys.rtts[there], sd
+}
+
+// has reports whether the query's present choice has stage i at the node with the
+// model already.
+func (st *vidqQuery) has(i, at, model int) bool {
+	return st.setting >= 0 && i < len(st.places) && st.places[i] == at && st.settings[st.setting].model == model
 }
 
 // varies is by how much a transfer varies: as the link does, and in a stream with key
