@@ -70,7 +70,7 @@ bench: deps
 ## ranking: rank all schedulers over the suite and 50 random scenarios, on seeds that nobody tuned on (docs/ranking*.txt)
 .PHONY: ranking
 ranking:
-	$(GO) run ./cmd/vidq-sim compare suite --scheduler all,best-static --seed 1001 --seeds 10 --quiet > docs/ranking.txt
+	$(GO) run ./cmd/vidq-sim compare suite --scheduler all,oracle --seed 1001 --seeds 10 --quiet > docs/ranking.txt
 	$(GO) run ./cmd/vidq-sim compare suite --scheduler all --seed 1001 --seeds 10 --set kb.noise=.3 --quiet > docs/ranking-noise.txt
 	$(GO) run ./cmd/vidq-sim compare random/{1001..1050} --scheduler all --seeds 2 --quiet > docs/ranking-random.txt
 

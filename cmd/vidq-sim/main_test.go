@@ -70,6 +70,17 @@ func TestList(t *testing.T) {
 	assert.NotContains(t, all, " \n")
 }
 
+// TestShippedInPlaceOfAFile tells when a file is named that is not there.
+func TestShippedInPlaceOfAFile(t *testing.T) {
+	const told = "there is no such file; this is the shipped scenario face\n"
+	for name, want := range map[string]string{"face": "", "face.toml": "vidq-sim: face.toml: " + told, "../../scenarios/face.toml": ""} {
+		r := newRig()
+		r.load = scenarios.Load
+		require.Equal(t, exitDone, r.do(name, "--quiet"), r.err.String())
+		assert.Equal(t, want, r.err.String())
+	}
+}
+
 func TestSchema(t *testing.T) {
 	r := newRig()
 	require.Equal(t, exitDone, r.do("schema"))
