@@ -124,7 +124,8 @@ func (x *stormResources) lay(v *core.View, fill float64) {
 		x.capacity[i] = max(x.capacity[i], 0) * fill
 	}
 	x.left = append(x.left[:0], x.capacity...)
-	x.users = append(x.users[:0], make([]int, len(x.capacity))...)
+	x.users = slices.Grow(x.users[:0], len(x.capacity))[:len(x.capacity)]
+	clear(x.users)
 }
 
 // impossible stands for the share of a resource that there is nothing of.
