@@ -137,6 +137,9 @@ func (b *builder) fault(f *fileFault, id, key string) Fault {
 	}
 	if f.Factor != nil {
 		out.Factor = *f.Factor
+		if out.Factor == 0 { // of a link's rate: nothing is left
+			out.Rate = 0
+		}
 	}
 	if f.Delay != nil {
 		out.Delay = core.Time(*f.Delay)

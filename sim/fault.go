@@ -45,6 +45,7 @@ func (s *Sim) impair(from, to *node) {
 		return
 	}
 	var im world.Impairment
+	d.w.Rate(s.k.Now()) // what was sent so far was sent at the rate so far
 	d.rate.factor = 1
 	for i := range s.sc.Faults {
 		f := &s.sc.Faults[i]

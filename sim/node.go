@@ -168,10 +168,11 @@ func (n *node) onSample() {
 // held are lost.
 func (n *node) fail() {
 	n.downs++
+	s := n.s
 	if !n.up {
+		n.w.SetDown(s.k.Now(), true) // it has not started yet, and draws nothing until it does
 		return
 	}
-	s := n.s
 	n.up = false
 	n.jobs = nil
 	s.k.Cancel(n.sampler)
@@ -198,6 +199,11 @@ func (n *node) recover() error {
 		return nil
 	}
 	n.w.SetDown(n.s.k.Now(), false)
+	for i := range n.s.sc.Faults { // a service that is down of itself stays so
+		if f := &n.s.sc.Faults[i]; n.s.inForce[i] && f.Kind == scenarios.FaultServiceDown {
+			n.s.hamper(f)
+		}
+	}
 	n.arm() // its services load their models
 	n.start()
 	if n.s.manager.node == n {

@@ -7,13 +7,17 @@ import (
 	"vidq/core"
 )
 
-// counter follows a reading that only rises but for restarts, which set it to 0.
+// counter follows a reading that only rises but for restarts, which set it to 0. A
+// small fall is rounding.
 type counter struct{ last, total float64 }
 
 func (c *counter) add(reading float64, counted bool) {
 	rise := reading - c.last
-	if rise < 0 {
+	switch {
+	case rise < 0 && reading < c.last/2:
 		rise = reading
+	case rise < 0:
+		return
 	}
 	c.last = reading
 	if counted {
