@@ -144,7 +144,7 @@ func (h host) simulate(rows []kb.RunRow, seed uint64, bound float64) (mean, shar
 	noise := [2]world.Noise{}
 	stages := [2]*kb.ServiceModel{h.detect, h.align}
 	for i, m := range stages {
-		noise[i] = world.NewNoise(world.WorkKey(root, 1, i), m.Phi)
+		noise[i] = world.NewNoise(world.WorkKey(root, "q", i), m.Phi)
 	}
 	for k, r := range rows {
 		d := h.overhead
@@ -169,7 +169,7 @@ func TestDeduplicateKeepsTheLastOfEqualDelays(t *testing.T) {
 
 func TestFitFindsTheLawThatMadeTheRows(t *testing.T) {
 	var rows []kb.RunRow
-	noise := world.NewNoise(world.WorkKey(world.Root(1, 0), 1, 0), .3)
+	noise := world.NewNoise(world.WorkKey(world.Root(1, 0), "q", 0), .3)
 	law := kb.Law{A: .2, B: .05}
 	for k := range int64(4000) {
 		n := float64(k % 17)

@@ -25,7 +25,7 @@ func New(sc *scenarios.Scenario, o Options) (*Sim, error) {
 	}
 	root := world.Root(o.Seed, 0)
 	s.keys.root = root
-	s.keys.message, s.keys.lost = root.Name("message"), root.Name("lost")
+	s.keys.message = root.Name("message")
 	s.keys.transfer, s.keys.charge = root.Name("transfer"), root.Name("charge")
 	for _, build := range []func() error{s.openKB, s.addNodes, s.addLinks, s.addCameras, s.addManager} {
 		if err := build(); err != nil {
@@ -127,6 +127,7 @@ func (s *Sim) addDirection(l *scenarios.Link, from, to *node) {
 		Rate: d.rate, Delay: l.Delay, Jitter: l.Jitter, Loss: l.Loss,
 		Key: s.keys.root.Name("link").Name(string(from.id)).Name(string(to.id)),
 	})
+	d.sent.key = s.keys.message.Name(string(from.id)).Name(string(to.id))
 	d.timer = s.k.NewTimer(key(kindLink, d.index, 0), uint32(d.index))
 	s.directions = append(s.directions, d)
 	from.links = append(from.links, d)

@@ -10,6 +10,7 @@ import (
 // the link to the service's node, queue and work there, and the way back.
 type call struct {
 	ref     core.CallRef
+	id      uint64 // among the world's jobs and transfers
 	host    *node
 	site    *site // nil for charged work
 	used    bool
@@ -65,7 +66,7 @@ func (s *Sim) resolve(q *query, i *core.Invoke, host *node) *site {
 		}
 		if t.m != nil && (t.phi != t.m.Phi || t.noise == (world.Noise{})) {
 			t.phi = t.m.Phi
-			t.noise = world.NewNoise(world.WorkKey(s.keys.root, q.id, i.Ref.Stage), t.phi)
+			t.noise = world.NewNoise(world.WorkKey(s.keys.root, q.spec.Key, i.Ref.Stage), t.phi)
 		}
 	}
 	if t.m != nil && t.video != i.Video {
@@ -74,8 +75,16 @@ func (s *Sim) resolve(q *query, i *core.Invoke, host *node) *site {
 	return t
 }
 
-// newCall returns an empty call.
-func (s *Sim) newCall() (id uint32, c *call) {
+// slotBits is how much of a call's id is its index among the calls. What stands
+// above it names the attempt, so that what ends at one instant ends in an order that
+// does not depend on which slots were free.
+const slotBits = 28
+
+// slotOf returns the index of the call with that id.
+func slotOf(id uint64) uint32 { return uint32(id & (1<<slotBits - 1)) }
+
+// newCall returns a call of which nothing else is known.
+func (s *Sim) newCall(ref core.CallRef) (id uint32, c *call) {
 	if n := len(s.freeCalls); n > 0 {
 		id, s.freeCalls = s.freeCalls[n-1], s.freeCalls[:n-1]
 	} else {
@@ -83,7 +92,7 @@ func (s *Sim) newCall() (id uint32, c *call) {
 		s.calls = append(s.calls, new(call))
 	}
 	c = s.calls[id]
-	*c = call{used: true}
+	*c = call{used: true, ref: ref, id: callDetail(&ref)<<slotBits | uint64(id)}
 	return id, c
 }
 
@@ -118,8 +127,8 @@ func (s *Sim) invoke(n *node, i *core.Invoke) {
 	if q == nil {
 		return
 	}
-	id, c := s.newCall()
-	c.ref, c.host, c.frame, c.began = i.Ref, n, i.CameraFrame, s.k.Now()
+	id, c := s.newCall(i.Ref)
+	c.host, c.frame, c.began = n, i.CameraFrame, s.k.Now()
 	if i.Charged {
 		s.charge(id, c, q, i)
 		return
@@ -149,7 +158,7 @@ func (s *Sim) invoke(n *node, i *core.Invoke) {
 			return
 		}
 	}
-	n.w.Run(s.k.Now(), uint64(id), work, 1)
+	n.w.Run(s.k.Now(), c.id, work, 1)
 	n.arm()
 }
 
@@ -200,7 +209,7 @@ func (s *Sim) charge(id uint32, c *call, q *query, i *core.Invoke) {
 // onNode takes what a node has finished.
 func (s *Sim) onNode(n *node) {
 	for d := &s.popped; n.w.Pop(s.k.Now(), d); {
-		id := uint32(d.ID)
+		id := slotOf(d.ID)
 		c := s.calls[id]
 		switch {
 		case !c.used:
@@ -231,7 +240,7 @@ func (s *Sim) onPrepared(id uint32, c *call, now core.Time) {
 		for _, w := range e.waiting {
 			o := s.calls[w]
 			o.encode = now - o.began
-			o.host.w.Run(now, uint64(w), o.overhead, 1)
+			o.host.w.Run(now, o.id, o.overhead, 1)
 		}
 		e.waiting = e.waiting[:0]
 	}
@@ -242,7 +251,7 @@ func (s *Sim) onPrepared(id uint32, c *call, now core.Time) {
 	case t.on == c.host:
 		s.serve(id, c)
 	default:
-		t.out.w.Transfer(now, uint64(id), c.sent, s.attemptKey(c, 0))
+		t.out.w.Transfer(now, c.id, c.sent, q.attemptKey(c, 0))
 		t.out.arm(s)
 	}
 }
@@ -257,9 +266,8 @@ func (s *Sim) overheadPart(c *call, q *query, v *core.VideoConf) float64 {
 }
 
 // attemptKey names an attempt's way out (0) or back (1) among a link's draws.
-func (s *Sim) attemptKey(c *call, way uint64) world.Key {
-	k := s.keys.transfer.With(uint64(c.ref.Query)).With(uint64(c.frame))
-	return k.With(uint64(c.ref.Stage)<<32 | uint64(c.ref.Attempt)<<1 | way)
+func (q *query) attemptKey(c *call, way uint64) world.Key {
+	return q.transfer.With(uint64(c.frame)).With(uint64(c.ref.Stage)<<32 | uint64(c.ref.Attempt)<<1 | way)
 }
 
 // onTransfer takes a call, or its answer, that has arrived over d.
@@ -284,7 +292,7 @@ func (s *Sim) serve(id uint32, c *call) {
 		err = core.CallFailed
 		if t.m != nil {
 			work := world.WorkTime(t.law.Mean(c.objects), t.m.CV, c.z)
-			err = t.on.w.Call(s.k.Now(), t.number, world.Request{ID: uint64(id), Model: t.model, Work: work})
+			err = t.on.w.Call(s.k.Now(), t.number, world.Request{ID: c.id, Model: t.model, Work: work})
 		}
 	}
 	if err != core.CallOK {
@@ -302,7 +310,7 @@ func (s *Sim) answer(id uint32, c *call, err core.CallError) {
 	}
 	t := c.site
 	if t.on != nil && t.on != c.host && t.back != nil && t.out != nil {
-		t.back.w.Transfer(s.k.Now(), uint64(id), c.got, s.attemptKey(c, 1))
+		t.back.w.Transfer(s.k.Now(), c.id, c.got, s.query(c.ref.Query).attemptKey(c, 1))
 		t.back.arm(s)
 		return
 	}
@@ -345,7 +353,7 @@ func (s *Sim) abandon(h *held) {
 		if c.back {
 			d = c.site.back
 		}
-		if d != nil && d.w.Cancel(now, uint64(id)) {
+		if d != nil && d.w.Cancel(now, c.id) {
 			d.arm(s)
 			s.freeCall(id)
 		}

@@ -11,8 +11,13 @@ import (
 // system (assumed).
 const localDelay = 50 * core.Microsecond
 
-// messageBit marks the ids of control messages on a link; calls have the others.
-const messageBit = 1 << 62
+// A control message's id on a link is messageBit | its number there (38 bits) | the
+// index of its flight: what arrives at one instant does so in the order in which it
+// was sent. The ids of calls are below messageBit.
+const (
+	messageBit = 1 << 62
+	flightBits = 24
+)
 
 // direction is one direction of a link of the scenario.
 type direction struct {
@@ -20,6 +25,7 @@ type direction struct {
 	from, to *node
 	spec     *scenarios.Link
 	w        *world.Link
+	sent     traffic
 	rate     *scaledRate
 	timer    Timer
 	sampled  core.Time // instant of the sample before, and what it saw
@@ -50,11 +56,11 @@ func (s *Sim) onLink(d *direction) {
 		}
 		switch {
 		case a.ID&messageBit != 0:
-			s.deliver(uint32(a.ID&^messageBit), a.Lost)
+			s.deliver(uint32(a.ID&(1<<flightBits-1)), a.Lost)
 		case a.Lost:
-			s.freeCall(uint32(a.ID))
+			s.freeCall(slotOf(a.ID))
 		default:
-			s.onTransfer(uint32(a.ID), d)
+			s.onTransfer(slotOf(a.ID), d)
 		}
 	}
 	d.arm(s)
@@ -66,12 +72,61 @@ type flight struct {
 	msg      core.Message
 }
 
+// traffic counts the control messages of one direction. The n-th of its kind has the
+// same delay and the same luck whatever other kinds were sent in between: heartbeats
+// do not depend on how many plans a scheduler makes.
+type traffic struct {
+	key   world.Key
+	all   uint64
+	kinds [messageKinds]uint64
+}
+
+// next counts a message and returns its number and its key.
+func (t *traffic) next(m core.Message) (number uint64, key world.Key) {
+	k := kindOf(m)
+	number, key = t.all, t.key.With(k).With(t.kinds[k])
+	t.all++
+	t.kinds[k]++
+	return number, key
+}
+
+// kindOf numbers the kinds of messages that cross links.
+func kindOf(m core.Message) uint64 {
+	switch m.(type) {
+	case *core.Join:
+		return 0
+	case *core.JoinAck:
+		return 1
+	case *core.Heartbeat:
+		return 2
+	case *core.HeartbeatAck:
+		return 3
+	case *core.SyncResults:
+		return 4
+	case *core.SyncAck:
+		return 5
+	case *core.SubmitJob:
+		return 6
+	case *core.UpdatePlan:
+		return 7
+	case *core.StopJob:
+		return 8
+	case *core.JobAck:
+		return 9
+	case *core.ConfigureServices:
+		return 10
+	case *core.ChargeWork:
+		return 11
+	}
+	panic("sim: a message that is not sent between nodes")
+}
+
+const messageKinds = 12
+
 // send puts a control message on its way. Over a link it takes the delay and the
 // jitter but not the rate, and may be lost; between the parts of a node, or the
 // manager and its user, it takes localDelay and is not lost. Without a link it is.
 func (s *Sim) send(from, to core.Address, msg core.Message) {
-	number := s.sent
-	s.sent++
 	a, b := s.nodeOf[from.Node], s.nodeOf[to.Node]
 	if from.Part == core.PartUser || to.Part == core.PartUser {
 		a, b = s.manager.node, s.manager.node
@@ -81,15 +136,20 @@ func (s *Sim) send(from, to core.Address, msg core.Message) {
 	}
 	if a == b {
 		id := s.newFlight(flight{from, to, msg})
-		s.k.Schedule(Event{At: s.k.Now() + localDelay, Key: key(kindLocal, a.index, number), Ref: id})
+		s.k.Schedule(Event{At: s.k.Now() + localDelay, Key: key(kindLocal, a.index, a.told), Ref: id})
+		a.told++
 		return
 	}
 	d := s.direction(a, b)
-	if d == nil || s.lostByFault(a, b, number) {
+	if d == nil {
+		return
+	}
+	number, key := d.sent.next(msg)
+	if s.lostByFault(a, b, key) {
 		return
 	}
 	id := s.newFlight(flight{from, to, msg})
-	d.w.Message(s.k.Now(), messageBit|uint64(id), s.keys.message.With(number))
+	d.w.Message(s.k.Now(), messageBit|number<<flightBits|uint64(id), key)
 	d.arm(s)
 }
 
@@ -149,10 +209,10 @@ func (f *messageLoss) hits(a, b *node) bool {
 }
 
 // lostByFault draws whether a fault makes a control message from a to b vanish.
-func (s *Sim) lostByFault(a, b *node, number uint64) bool {
+func (s *Sim) lostByFault(a, b *node, key world.Key) bool {
 	for i := range s.losses {
 		f := &s.losses[i]
-		if f.hits(a, b) && s.keys.lost.With(number).With(uint64(f.fault)).Uniform() < f.p {
+		if f.hits(a, b) && key.Name("lost").With(uint64(f.fault)).Uniform() < f.p {
 			return true
 		}
 	}

@@ -29,6 +29,7 @@ type node struct {
 	effects core.Backend // what fx goes to: the node itself, unless a watch wants to see it
 	sampled core.Sampled // told again and again
 	sampler Timer
+	told    uint64       // messages between the parts of the node
 	links   []*direction // that leave it
 }
 

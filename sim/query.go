@@ -6,6 +6,7 @@ import (
 	"vidq/core"
 	"vidq/core/result"
 	"vidq/kb"
+	"vidq/kb/world"
 	"vidq/scenarios"
 )
 
@@ -17,6 +18,9 @@ type query struct {
 	spec  *scenarios.Query
 	cam   *camera
 	ended bool
+
+	transfer world.Key // of its transfers' jitter and loss
+
 	timer Timer // the capture that is asked for
 
 	want   int64          // camera frame of that capture
@@ -223,7 +227,8 @@ func (s *Sim) register(i int, id core.QueryID) {
 	q := &query{
 		index: i, id: id, spec: spec, cam: cam, fps: s.lowestFPS(), idle: true, reason: core.ReasonNoPlan,
 		cursor: first, sites: make([]site, len(spec.Pipeline)),
-		timer: s.k.NewTimer(key(kindCapture, i, 0), uint32(id)),
+		transfer: s.keys.transfer.Name(spec.Key),
+		timer:    s.k.NewTimer(key(kindCapture, i, 0), uint32(id)),
 	}
 	s.queries[id] = q
 	cam.queries = append(cam.queries, q)

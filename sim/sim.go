@@ -39,8 +39,8 @@ type Sim struct {
 	watch         watch // nil but in tests
 
 	keys struct {
-		root                            world.Key
-		message, lost, transfer, charge world.Key
+		root                      world.Key
+		message, transfer, charge world.Key
 	}
 
 	nodes      []*node
@@ -59,7 +59,6 @@ type Sim struct {
 
 	flights     []flight
 	freeFlights []uint32
-	sent        uint64 // control messages so far
 	calls       []*call
 	freeCalls   []uint32
 

@@ -44,9 +44,11 @@ func NewNoise(key Key, phi float64) Noise {
 	return n
 }
 
-// WorkKey is the key of the work noise of a query's stage.
-func WorkKey(root Key, query core.QueryID, stage int) Key {
-	return root.Name("work").With(uint64(query)).With(uint64(stage))
+// WorkKey is the key of the work noise of a query's stage. query is the name that
+// the query has whoever serves it and however often it is accepted: the
+// scenario's, not the manager's number.
+func WorkKey(root Key, query string, stage int) Key {
+	return root.Name("work").Name(query).With(uint64(stage))
 }
 
 // At returns z of a camera frame. The first attempt is 0; a retry draws from a

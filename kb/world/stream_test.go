@@ -102,7 +102,7 @@ func TestDrawsAreDistributedAsTheySay(t *testing.T) {
 func TestNoiseIsCorrelatedAsItSays(t *testing.T) {
 	const n = 200_000
 	for _, phi := range []float64{0, .2, .4, .8} {
-		noise := NewNoise(WorkKey(Root(3, 0), 1, 0), phi)
+		noise := NewNoise(WorkKey(Root(3, 0), "q", 0), phi)
 		z := make([]float64, n)
 		for i := range z {
 			z[i] = noise.At(int64(i), 0)
@@ -127,7 +127,7 @@ func TestNoiseIsCorrelatedAsItSays(t *testing.T) {
 }
 
 func TestNoiseIsARandomAccessDraw(t *testing.T) {
-	key := WorkKey(Root(3, 0), 1, 0)
+	key := WorkKey(Root(3, 0), "q", 0)
 	straight := NewNoise(key, .3)
 	var want []float64
 	for k := range int64(200) {
@@ -145,7 +145,7 @@ func TestNoiseIsARandomAccessDraw(t *testing.T) {
 	assert.NotEqual(t, want[5], fresh.At(5, 1))
 	assert.NotEqual(t, fresh.At(5, 2), fresh.At(5, 1))
 	assert.Equal(t, fresh.At(5, 1), straight.At(5, 1))
-	for _, other := range []Key{WorkKey(Root(4, 0), 1, 0), WorkKey(Root(3, 1), 1, 0), WorkKey(Root(3, 0), 2, 0), WorkKey(Root(3, 0), 1, 1)} {
+	for _, other := range []Key{WorkKey(Root(4, 0), "q", 0), WorkKey(Root(3, 1), "q", 0), WorkKey(Root(3, 0), "r", 0), WorkKey(Root(3, 0), "q", 1)} {
 		n := NewNoise(other, .3)
 		assert.NotEqual(t, want[5], n.At(5, 0))
 	}
@@ -158,7 +158,7 @@ func TestWorkTime(t *testing.T) {
 }
 
 func TestDrawsDoNotAllocate(t *testing.T) {
-	noise := NewNoise(WorkKey(Root(3, 0), 1, 0), .3)
+	noise := NewNoise(WorkKey(Root(3, 0), "q", 0), .3)
 	k := int64(0)
 	sum := 0.0
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
@@ -171,7 +171,7 @@ func TestDrawsDoNotAllocate(t *testing.T) {
 func BenchmarkNoise(b *testing.B) {
 	for name, step := range map[string]int64{"every frame": 1, "every sixth": 6, "far apart": 100} {
 		b.Run(name, func(b *testing.B) {
-			noise := NewNoise(WorkKey(Root(3, 0), 1, 0), .3)
+			noise := NewNoise(WorkKey(Root(3, 0), "q", 0), .3)
 			b.ReportAllocs()
 			k, sum := int64(0), 0.0
 			for b.Loop() {
