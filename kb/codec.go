@@ -198,9 +198,15 @@ func (c *codec) sizer(v core.VideoConf, stream int) Sizer {
 
 // Bytes returns the size of the k-th encoded frame in bytes, z being standard
 // normal noise: log-normal around the mean of its kind.
-func (s Sizer) Bytes(k int64, z float64) float64 {
+func (s Sizer) Bytes(k int64, z float64) float64 { return s.Size(k%s.gop == 0, z) }
+
+// Group returns the number of the group of pictures that the k-th encoded frame is in.
+func (s Sizer) Group(k int64) int64 { return k / s.gop }
+
+// Size returns the size of a frame in bytes that is a key frame or is not.
+func (s Sizer) Size(key bool, z float64) float64 {
 	mean := s.delta
-	if k%s.gop == 0 {
+	if key {
 		mean = s.key
 	}
 	return mean * math.Exp(float64(s.sigma*z)-s.sigma*s.sigma/2)

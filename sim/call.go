@@ -167,11 +167,10 @@ func (s *Sim) fill(c *call, q *query, h *held, i *core.Invoke) {
 	px := float64(i.Video.Resolution.Pixels())
 	c.objects, c.area = h.scene.Objects, float64(h.scene.Area*px)
 	if i.Source || s.truth.Input(i.Service) == core.InputImage {
-		c.sent = h.bytes
-		if !sameEncoding(&h.video, &i.Video) {
-			sizer := s.truth.Sizer(i.Video, core.Content{Class: q.cam.spec.Class})
-			c.sent = q.frameBytes(&sizer, h.frame, i.Video.FPS)
+		if !h.encoded || !sameEncoding(&h.video, &i.Video) {
+			h.video, h.encoded, h.bytes = i.Video, true, q.encoder.Encode(i.Video, h.frame)
 		}
+		c.sent = h.bytes
 	} else {
 		c.sent = i.Bytes
 		c.objects = i.Objects

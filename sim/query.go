@@ -20,12 +20,12 @@ type query struct {
 	ended bool
 
 	transfer world.Key // of its transfers' jitter and loss
+	encoder  world.Encoder
 
 	timer Timer // the capture that is asked for
 
 	want   int64          // camera frame of that capture
 	video  core.VideoConf // of that capture
-	sizer  kb.Sizer       // of video
 	encode core.Time      // time to encode a frame as video
 	fps    float64        // of the last plan; before any plan the lowest knob
 
@@ -47,8 +47,9 @@ type held struct {
 	captured core.Time
 	scene    kb.Scene
 	video    core.VideoConf
-	bytes    float64 // of the frame as video encodes it
-	calls    uint32  // the newest attempt of a stage that is under way, plus 1; 0 = none
+	bytes    float64 // of the frame as video encodes it; before it is encoded, what it would have been when it was captured
+	encoded  bool
+	calls    uint32 // the newest attempt of a stage that is under way, plus 1; 0 = none
 	models   [core.MaxStages]uint8
 }
 
@@ -118,7 +119,6 @@ func (q *query) capture(s *Sim, c *core.Capture) {
 	}
 	if v := c.Plan.Video; v != q.video {
 		q.video, q.fps = v, v.FPS
-		q.sizer = s.truth.Sizer(v, core.Content{Class: q.cam.spec.Class})
 		q.encode = s.truth.Encode(core.Target{Class: q.cam.node.class.Name, Role: core.RoleHost}, v)
 	}
 	spec := &q.cam.spec.Camera
@@ -156,21 +156,10 @@ func (s *Sim) onCapture(q *query) {
 	q.cursor, q.read = q.want+1, now
 	q.held = append(q.held, held{
 		frame: q.want, captured: now, scene: q.cam.scene(q.want), video: q.video,
-		bytes: q.frameBytes(&q.sizer, q.want, q.fps),
+		bytes: q.encoder.Size(q.video, q.want),
 	})
 	s.ev.captured = core.FrameCaptured{Query: q.id, CameraFrame: q.want, At: now, Bytes: q.held[len(q.held)-1].bytes}
 	q.cam.node.step(&s.ev.captured)
-}
-
-// frameBytes is the size of camera frame k as sizer's encoding has it at fps. Key
-// frames count in encoded frames; the noise is the camera's, so that every query
-// and every scheduler meets the same.
-func (q *query) frameBytes(sizer *kb.Sizer, k int64, fps float64) float64 {
-	number := k
-	if fps < q.cam.spec.FPS {
-		number = core.SelectedIn(0, k, fps, q.cam.spec.FPS)
-	}
-	return sizer.Bytes(number, q.cam.size.With(uint64(k)).Normal())
 }
 
 // release gives a frame up, and with it the encodings that nobody else holds and
@@ -228,6 +217,7 @@ func (s *Sim) register(i int, id core.QueryID) {
 		index: i, id: id, spec: spec, cam: cam, fps: s.lowestFPS(), idle: true, reason: core.ReasonNoPlan,
 		cursor: first, sites: make([]site, len(spec.Pipeline)),
 		transfer: s.keys.transfer.Name(spec.Key),
+		encoder:  world.OpenEncoder(s.truth, cam.spec.Class, cam.spec.FPS, cam.size),
 		timer:    s.k.NewTimer(key(kindCapture, i, 0), uint32(id)),
 	}
 	s.queries[id] = q
