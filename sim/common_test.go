@@ -21,15 +21,12 @@ type works struct {
 	took  map[int64][2]core.Time // by camera frame: compute, transfer
 }
 
+func (w *works) Query(q core.QueryID, key string) { w.of[key] = q }
+
 func (w *works) Record(r core.Record) {
-	switch r := r.(type) {
-	case *core.QueryRecord:
-		w.of[r.Key] = r.Query
-	case *core.FrameRecord:
-		if r.Outcome == core.OutcomeDone && r.Query == w.of[w.key] {
-			w.query = r.Query
-			w.took[r.CameraFrame] = [2]core.Time{r.Breakdown[4], r.Breakdown[2]}
-		}
+	if r, ok := r.(*core.FrameRecord); ok && r.Outcome == core.OutcomeDone && r.Query == w.of[w.key] {
+		w.query = r.Query
+		w.took[r.CameraFrame] = [2]core.Time{r.Breakdown[4], r.Breakdown[2]}
 	}
 }
 

@@ -64,11 +64,12 @@ func (f *runFiles) close() error {
 	return errors.Join(errs...)
 }
 
+// Query notes the key of a query.
+func (f *runFiles) Query(q core.QueryID, key string) { f.keys[q] = key }
+
 // Record writes what a record says of plans, nodes and links.
 func (f *runFiles) Record(r core.Record) {
 	switch r := r.(type) {
-	case *core.QueryRecord:
-		f.keys[r.Query] = r.Key
 	case *core.PlanRecord:
 		f.plan(r)
 	case *core.NodeSample:
@@ -99,7 +100,7 @@ func (f *runFiles) plan(r *core.PlanRecord) {
 	p, t := &r.Plan, f.plans
 	t.start(f.prefix)
 	t.seconds(r.At)
-	f.query(t, r.Query)
+	t.text(f.keys[r.Query])
 	t.text(string(r.Node))
 	t.int(int64(p.Revision))
 	t.video(p.Video)
@@ -122,7 +123,7 @@ func (f *runFiles) plan(r *core.PlanRecord) {
 func (f *runFiles) Frame(r *core.FrameRecord, accuracy float64) {
 	t := f.frames
 	t.start(f.prefix)
-	f.query(t, r.Query)
+	t.text(f.keys[r.Query])
 	t.known(r.Frame)
 	t.int(r.CameraFrame)
 	t.known(r.ContentFrame)
@@ -155,15 +156,6 @@ func (f *runFiles) Frame(r *core.FrameRecord, accuracy float64) {
 	t.float(r.Fresh)
 	t.float(accuracy)
 	t.end()
-}
-
-// query writes a query's key, or its number as long as none has been told.
-func (f *runFiles) query(t *rows, q core.QueryID) {
-	if key, ok := f.keys[q]; ok {
-		t.text(key)
-		return
-	}
-	t.int(int64(q))
 }
 
 func (t *rows) start(prefix []byte) { t.line = append(t.line[:0], prefix...) }

@@ -84,7 +84,6 @@ func fakeRun(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, er
 	}
 	c := result.NewCollector(result.Meta{Scheduler: j.scheduler.String(), Seed: j.seed, Sink: j.sink, Frames: j.frames})
 	c.Query(1, result.QueryInfo{Key: s.Queries[0].Key, Node: "edge1", CameraFPS: 10, Constraint: s.Queries[0].Constraint})
-	c.Add(&core.QueryRecord{Query: 1, Key: s.Queries[0].Key})
 	c.Add(&core.PlanRecord{At: 1, Query: 1, Node: "edge1", Plan: core.Plan{
 		Revision: 1, InFlight: 1, Buffer: -1,
 		Video:  core.VideoConf{Resolution: core.Resolution{Width: 640, Height: 480}, FPS: 5, Encoder: "jpeg", Quality: 80},

@@ -170,6 +170,30 @@ func TestInterruptedRunKeepsWhatItHas(t *testing.T) {
 	assert.Empty(t, d.Runs)
 }
 
+// A query has its name in every row, though the manager died before it could tell that it
+// has accepted it, and though it never accepted it.
+func TestRowsNameTheirQuery(t *testing.T) {
+	for name, fault := range map[string]string{
+		"manager died":   `{ at = "0s", kind = "crash" }`,
+		"never accepted": `{ at = "0s", kind = "store" }`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig()
+			r.load, r.simulate = scenarios.Load, simulate
+			dir := filepath.Join(t.TempDir(), "out")
+			require.Equal(t, exitDone, r.do("face", "--until", "20s", "--set", "camera.classroom.mode=live",
+				"--set", "store.delay=100ms", "--set", "fault=["+fault+"]", "--out", dir), r.err.String())
+			_, frames := readTable(t, filepath.Join(dir, "frames.csv"))
+			_, plans := readTable(t, filepath.Join(dir, "plans.csv"))
+			require.NotEmpty(t, frames)
+			require.Equal(t, name == "never accepted", len(plans) == 0)
+			for _, row := range append(frames, plans...) {
+				require.Equal(t, "face/headup", row["query"], row)
+			}
+		})
+	}
+}
+
 // broken is a file on a full disk.
 type broken struct{}
 

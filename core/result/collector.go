@@ -6,8 +6,11 @@ import (
 	"vidq/core"
 )
 
-// Sink takes records as they come, for a run folder. It must not keep them.
+// Sink takes records as they come, for a run folder. It must not keep them. Query tells a
+// query's key before anything else of that query is told, to a FrameSink too: records
+// know the number only, and the manager may never have told the key.
 type Sink interface {
+	Query(q core.QueryID, key string)
 	Record(r core.Record)
 }
 
@@ -80,6 +83,9 @@ func (c *Collector) Query(q core.QueryID, info QueryInfo) {
 	if c.queries[q] == nil {
 		c.queries[q] = newQuery(info, c.meta.Warmup, c.meta.Frames)
 		c.queries[q].series = c.meta.Series
+		if c.meta.Sink != nil {
+			c.meta.Sink.Query(q, info.Key)
+		}
 	}
 }
 

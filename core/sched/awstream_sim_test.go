@@ -76,6 +76,8 @@ type ledger struct {
 	lost    int
 }
 
+func (l *ledger) Query(core.QueryID, string) {}
+
 func (l *ledger) Record(r core.Record) {
 	switch r := r.(type) {
 	case *core.StageRecord:
