@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -55,7 +56,7 @@ func TestSuite(t *testing.T) {
 // queries, serves it, and that somebody who knows what comes can serve it better
 // by .1 or more. The control is served by a static plan.
 func TestSuiteCounts(t *testing.T) {
-	known := map[string]string{}
+	known := map[string]recorded{}
 	if !exhaustive() {
 		known = readBest(t)
 	}
@@ -70,11 +71,15 @@ func TestSuiteCounts(t *testing.T) {
 			t.Parallel()
 			sc, err := scenarios.Load(name, nil)
 			require.NoError(t, err)
-			plan, static := bestStatic(t, sc, known[name])
+			if !exhaustive() {
+				require.Contains(t, known, name, "VIDQ_EXHAUSTIVE=1 writes its line of "+bestFile)
+			}
+			plan, static := bestStatic(t, sc, known[name].plan)
+			require.NotEmpty(t, plan, "%s: %s is no plan of the grid", bestFile, known[name].plan)
 			t.Logf("best static plan       %.3f  %s", static, plan)
 			lines[i] = fmt.Sprintf("%s %.3f %s\n", name, static, plan)
 			if !exhaustive() {
-				require.Equal(t, known[name], plan, "the best static plan is another now: VIDQ_EXHAUSTIVE=1 finds it")
+				require.InDelta(t, known[name].value, static, tie, "the best static plan is worth another value now: VIDQ_EXHAUSTIVE=1 finds it")
 			}
 			if name == control {
 				require.GreaterOrEqual(t, static, .95)
@@ -161,6 +166,16 @@ func joint(t *testing.T, sc *scenarios.Scenario, until core.Time, spec string) f
 // writes it, by trying all plans of the grid.
 const bestFile = "testdata/static.txt"
 
+// recorded is a line of bestFile.
+type recorded struct {
+	value float64
+	plan  string
+}
+
+// tie is the difference of slo_time.joint up to which static plans are as good as each other:
+// which of them is best changes with every change of the world's draws.
+const tie = .01
+
 // bestStatic runs the best static plan and looks around it for a better one. With
 // VIDQ_EXHAUSTIVE set it tries all.
 func bestStatic(t *testing.T, sc *scenarios.Scenario, known string) (best string, value float64) {
@@ -191,16 +206,18 @@ func bestStatic(t *testing.T, sc *scenarios.Scenario, known string) (best string
 
 func exhaustive() bool { return os.Getenv("VIDQ_EXHAUSTIVE") != "" }
 
-// readBest reads bestFile: plans by scenario.
-func readBest(t *testing.T) map[string]string {
+// readBest reads bestFile, by scenario.
+func readBest(t *testing.T) map[string]recorded {
 	t.Helper()
 	text, err := os.ReadFile(bestFile)
 	require.NoError(t, err)
-	best := map[string]string{}
+	best := map[string]recorded{}
 	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) == 3 {
-			best[f[0]] = f[2]
-		}
+		f := strings.Fields(line)
+		require.Len(t, f, 3, "%s: %s", bestFile, line)
+		value, err := strconv.ParseFloat(f[1], 64)
+		require.NoError(t, err, "%s: %s", bestFile, line)
+		best[f[0]] = recorded{value, f[2]}
 	}
 	return best
 }
