@@ -68,6 +68,7 @@ func (a *app) compareCommand() *cobra.Command {
 		Args:    scenarioArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.seedSet = c.Flags().Changed("seed")
+			o.untilSet = c.Flags().Changed("until")
 			o.maxSeedsSet = c.Flags().Changed("max-seeds")
 			return a.compare(c.Context(), o, args)
 		},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -27,7 +28,8 @@ func forms() [][2]string {
 
 type importOptions struct {
 	form, out, class, size string
-	frameRate              float64
+	frameRate              float64 // 0 = not given
+	frameRateSet           bool
 }
 
 func (a *app) importCommand() *cobra.Command {
@@ -52,7 +54,10 @@ beside it or the folder above), or a log of a network's throughput. The forms:
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error { return a.importFile(c.Context(), o, args[0]) },
+		RunE: func(c *cobra.Command, args []string) error {
+			o.frameRateSet = c.Flags().Changed("frame-rate")
+			return a.importFile(c.Context(), o, args[0])
+		},
 	}
 	f := c.Flags()
 	f.SortFlags = false
@@ -69,8 +74,8 @@ func (a *app) importFile(ctx context.Context, o *importOptions, path string) err
 		return inputErrorf("--form %q: want one of those that vidq-sim import --help lists", o.form)
 	}
 	info := kb.SeqInfo{FrameRate: o.frameRate, Class: o.class}
-	if o.frameRate < 0 {
-		return inputErrorf("--frame-rate %v: want above 0", o.frameRate)
+	if o.frameRateSet && !(o.frameRate > 0 && !math.IsInf(o.frameRate, 1)) {
+		return inputErrorf("--frame-rate %v: want a number above 0, such as 25", o.frameRate)
 	}
 	if o.size != "" {
 		r, err := core.ParseResolution(o.size)

@@ -153,6 +153,10 @@ func TestWrongFilesAndFlags(t *testing.T) {
 		{"face --scheduler latfirst[mod=peer]", `(did you mean "mode"?)`},
 		{"face --scheduler static,static", "--scheduler: static is named twice"},
 		{"face --until 3", `--until "3": want a time with a unit, such as 10s`},
+		{"face --until 0s", "--until 0s: want a time above 0, such as 10m"},
+		{"face --until 0", "--until 0s: want a time above 0"},
+		{"face --until -1m", "--until -1m0s: want a time above 0"},
+		{"compare face --until 0s", "--until 0s: want a time above 0"},
 		{"face --seed x", `--seed "x": want a whole number`},
 		{"face --scheduler=", "--scheduler: want a scheduler's name"},
 		{"face --scheduler latfirst[mode=peer,kp=2]", "--scheduler: scheduler latfirst: mode: peer is the original as it is and takes no other parameter"},
@@ -167,6 +171,10 @@ func TestWrongFilesAndFlags(t *testing.T) {
 		{"face --json pipe", "--json pipe: "}, // nobody reads it
 
 		{"import pipe", "pipe: is a pipe or a device; want a file"},
+		{"import latin1.csv --frame-rate 0", "--frame-rate 0: want a number above 0"},
+		{"import latin1.csv --frame-rate -1", "--frame-rate -1: want a number above 0"},
+		{"import latin1.csv --frame-rate nan", "--frame-rate NaN: want a number above 0"},
+		{"import latin1.csv --frame-rate inf", "--frame-rate +Inf: want a number above 0"},
 		{"import pipe --form mot", "pipe: is a pipe or a device"},
 		{"import /dev/zero", "/dev/zero: is a pipe or a device; want a file"},
 		{"import sparse.csv", "sparse.csv: is larger than 64 MB"},

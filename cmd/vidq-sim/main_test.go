@@ -125,7 +125,7 @@ func TestWrongInputIsExitTwoWithOneMessageAndNothingWritten(t *testing.T) {
 		{"import " + dir + "/none", "no such file or directory"},
 		{"import " + file + " --form video", `--form "video": want one of`},
 		{"import " + file + " --size large", "--size: "},
-		{"import " + file + " --frame-rate -1", "--frame-rate -1: want above 0"},
+		{"import " + file + " --frame-rate -1", "--frame-rate -1: want a number above 0"},
 		{"import " + file + " --form mot", "it was not given; give it with --frame-rate"},
 		{"import " + dir, "is a directory"},
 	} {

@@ -73,6 +73,7 @@ func (a *app) runCommand(use string) *cobra.Command {
 		Args:    scenarioArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.seedSet = c.Flags().Changed("seed")
+			o.untilSet = c.Flags().Changed("until")
 			o.schedulersSet = c.Flags().Changed("scheduler")
 			o.similar = c.Root().SuggestionsFor
 			return a.runScenarios(c.Context(), o, args)

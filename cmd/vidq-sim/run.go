@@ -23,7 +23,8 @@ type runOptions struct {
 	seed          uint64
 	seedSet       bool
 	set           []string
-	until         time.Duration
+	until         time.Duration // 0 = the scenario's end
+	untilSet      bool
 	workers       int
 	json          string
 	out           string
@@ -39,7 +40,7 @@ func (o *runOptions) check() error {
 		return inputErrorf("--seeds %d: want 1 to %d", o.seeds, maxSeeds)
 	case o.workers < 1:
 		return inputErrorf("--workers %d: want at least 1", o.workers)
-	case o.until < 0:
+	case o.untilSet && o.until <= 0:
 		return inputErrorf("--until %v: want a time above 0, such as 10m", o.until)
 	}
 	return nil
