@@ -180,6 +180,8 @@ func schedulerSchema(name string) map[string]any {
 			js["type"] = "number"
 		case "list":
 			js["type"], js["items"] = "array", map[string]any{"type": "string"}
+		case "duration":
+			js["type"], js["pattern"] = "string", `^([0-9.]+(ns|us|ms|s|m|h))+$`
 		default:
 			js["type"] = "string"
 		}

@@ -13,7 +13,7 @@ func init() {
 }
 
 type oracleConfig struct {
-	Slot   core.Time `toml:"slot" doc:"time that plans are made for, and to the next round (at most the period); 0 = the period"`
+	Slot   core.Time `toml:"slot" doc:"time that plans are made for, and to the next round (at most the period); 0s = the period"`
 	Joint  int       `toml:"joint" min:"0" max:"1000000" doc:"joint plans up to which every one is tried"`
 	Starts int       `toml:"starts" min:"1" max:"1000" doc:"starts of coordinate ascent where there are more"`
 	Effort int       `toml:"effort" min:"1" max:"100000000" doc:"plans that coordinate ascent weighs in a round, about; each query's once at least"`

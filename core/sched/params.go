@@ -63,6 +63,9 @@ func fields(t reflect.Type, name string) []field {
 			f.Choices = strings.Split(c, "|")
 		}
 		f.Min, f.Max = bound(sf.Tag.Get("min"), sf.Name), bound(sf.Tag.Get("max"), sf.Name)
+		if f.Type == "duration" && f.Min == nil {
+			f.Min = new(float64)
+		}
 		fs = append(fs, f)
 	}
 	return fs
@@ -185,14 +188,24 @@ func (f *field) choice(s string) *Error {
 	return &Error{Msg: "want " + strings.Join(f.Choices, ", ") + ", got " + quote(s), Hint: nearest(s, f.Choices)}
 }
 
+// bounds holds x, of a duration in seconds, against the bounds; v is what was given.
 func (f *field) bounds(x float64, v any) *Error {
-	if f.Min != nil && x < *f.Min {
-		return &Error{Msg: fmt.Sprintf("want at least %v, got %s", *f.Min, show(v))}
+	if (f.Min == nil || x >= *f.Min) && (f.Max == nil || x <= *f.Max) {
+		return nil
 	}
-	if f.Max != nil && x > *f.Max {
-		return &Error{Msg: fmt.Sprintf("want at most %v, got %s", *f.Max, show(v))}
+	number := func(b *float64) string {
+		if f.Type == "duration" {
+			return core.FromSeconds(*b).String()
+		}
+		return fmt.Sprint(*b)
 	}
-	return nil
+	switch {
+	case f.Max == nil:
+		return f.want("at least "+number(f.Min), v)
+	case f.Min == nil:
+		return f.want("at most "+number(f.Max), v)
+	}
+	return f.want(number(f.Min)+" to "+number(f.Max), v)
 }
 
 func whole(v any) (int64, bool) {

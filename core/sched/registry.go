@@ -35,7 +35,7 @@ type Param struct {
 	Type    string   // string, bool, int, float, duration ("250ms") or list (of strings)
 	Default any      // as a TOML decoder would give it; a duration is a string
 	Choices []string // the values that a string may have; nil = any
-	Min     *float64 // inclusive bounds of a number; nil = none
+	Min     *float64 // inclusive bounds of a number, or of a duration in seconds; nil = none
 	Max     *float64
 	Doc     string
 }
@@ -59,7 +59,8 @@ var registry []entry
 //	toml:"key"           the parameter's name (required)
 //	doc:"what it does"   with its unit (required)
 //	choices:"a|b"        the values that a string may have
-//	min:"0" max:"1"      inclusive bounds of a number
+//	min:"0" max:"1"      inclusive bounds of a number, or of a duration in seconds; a
+//	                     duration without min has 0
 //
 // Their types are string, bool, int, float64, core.Time and []string. build gets
 // the defaults overlaid with what the user gave, within the bounds that the tags

@@ -78,7 +78,7 @@ func TestNew(t *testing.T) {
 		"latfirst[mode=pear]":                        `scheduler latfirst: mode: want fixed, peer, got "pear" (did you mean "peer"?)`,
 		"latfirst[mode=3]":                           `scheduler latfirst: mode: want a string, got 3`,
 		"latfirst[kp=fast]":                          `scheduler latfirst: kp: want a number, got "fast"`,
-		"latfirst[in_flight=0]":                      `scheduler latfirst: in_flight: want at least 1, got 0`,
+		"latfirst[in_flight=0]":                      `scheduler latfirst: in_flight: want 1 to 64, got 0`,
 		"latfirst[in_flight=1.5]":                    `scheduler latfirst: in_flight: want a whole number, got 1.5`,
 		"latfirst[slack=0.9,setpoint=0.5]":           `scheduler latfirst: slack: must not be above setpoint`,
 		"static[resolution=7p]":                      `scheduler static: resolution: resolution "7p": want 360p, 480p, 720p, 1080p or WIDTHxHEIGHT`,
@@ -87,7 +87,7 @@ func TestNew(t *testing.T) {
 		"static[place=host]":                         `scheduler static: place: want a list of strings, got "host"`,
 		"static[plan=given,place=[x],host_stages=1]": `scheduler static: place: give host_stages or place, not both`,
 		"static[buffer=0]":                           `scheduler static: buffer: want at least 1, or -1`,
-		"static[fps=2000]":                           `scheduler static: fps: want at most 1000, got 2000`,
+		"static[fps=2000]":                           `scheduler static: fps: want 0.01 to 1000, got 2000`,
 	} {
 		specs, err := ParseSpecs(text)
 		require.NoError(t, err, text)
@@ -103,6 +103,37 @@ func TestNew(t *testing.T) {
 		s, err := New(Spec{Name: "latfirst", Params: map[string]any{"kp": x}}, Deps{})
 		require.NoError(t, err)
 		assert.Equal(t, 2.0, s.(*latfirstFixed).Kp)
+	}
+}
+
+// A span of time that a user gives is never below 0, whichever scheduler takes it.
+func TestDurationsAreNotNegative(t *testing.T) {
+	durations := 0
+	for _, name := range Names() {
+		for _, p := range Describe(name).Params {
+			if p.Type != "duration" {
+				continue
+			}
+			durations++
+			require.NotNil(t, p.Min, "%s.%s", name, p.Key)
+			require.GreaterOrEqual(t, *p.Min, 0.0, "%s.%s", name, p.Key)
+			_, err := New(Spec{name, map[string]any{p.Key: "-1ns"}}, Deps{})
+			require.ErrorContains(t, err, "scheduler "+name+": "+p.Key+": want ")
+			require.ErrorContains(t, err, `, got "-1ns"`)
+		}
+	}
+	assert.Greater(t, durations, 10)
+	for text, message := range map[string]string{
+		"vidq[hurry=-1s]":            `scheduler vidq: hurry: want at least 0s, got "-1s"`,
+		"videostorm[horizon=1ms]":    `scheduler videostorm: horizon: want 0.1s to 3600s, got "1ms"`,
+		"adamec[delay=0s]":           `scheduler adamec: delay: want at least 0.001s, got "0s"`,
+		"videostorm[interval=3601s]": `scheduler videostorm: interval: want 0.001s to 3600s, got "3601s"`,
+		"vidq[hurry=5]":              `scheduler vidq: hurry: want a duration such as "250ms", got 5`,
+	} {
+		specs, err := ParseSpecs(text)
+		require.NoError(t, err, text)
+		_, err = New(specs[0], Deps{})
+		assert.EqualError(t, err, message, text)
 	}
 }
 

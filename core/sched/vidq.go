@@ -16,7 +16,7 @@ func init() {
 
 type vidqConfig struct {
 	Keep     float64   `toml:"keep" min:"0" max:"1" doc:"gain, as a share of frames that meet all bounds, below which a plan that works is kept"`
-	Hurry    core.Time `toml:"hurry" doc:"time to the next round while some query misses its bounds; 0 = the period"`
+	Hurry    core.Time `toml:"hurry" doc:"time to the next round while some query misses its bounds; 0s = the period"`
 	InFlight int       `toml:"in_flight" min:"1" max:"64" doc:"frames of a query under way at once, at most"`
 	Passes   int       `toml:"passes" min:"1" max:"100" doc:"times that every query is looked at in a round, at most"`
 	Fresh    core.Time `toml:"fresh" doc:"how long a plan that failed is not returned to, doubled each time"`
