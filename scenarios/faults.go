@@ -29,7 +29,7 @@ var faultKinds = []faultKind{
 	{
 		name: FaultLinkDegraded, required: []string{"link"},
 		optional: []string{"rate", "factor", "delay", "loss"}, oneOf: []string{"rate", "factor", "delay", "loss"},
-		doc: "The link has another rate, or its rate times factor, delay more delay and at least that loss, in both directions.",
+		doc: "The link carries at most rate, or its rate times factor, with delay more delay and at least that loss, in both directions. A link's rate is the smaller of the fault's and its own at each instant: where a trace is below the fault's rate, the trace counts.",
 	},
 	{
 		name: FaultServiceDown, required: []string{"service"}, optional: []string{"node"},

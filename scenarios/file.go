@@ -141,7 +141,7 @@ type fileFault struct {
 	Node    string    `toml:"node" doc:"Node that is hit."`
 	Link    []string  `toml:"link" doc:"The two ends of the link that is hit, in both directions."`
 	Service string    `toml:"service" doc:"Service that is hit."`
-	Rate    *rate     `toml:"rate" doc:"The link's rate meanwhile."`
+	Rate    *rate     `toml:"rate" doc:"Upper bound of the link's rate meanwhile: the link has the smaller of it and its own rate, of a trace at each instant."`
 	Factor  *float64  `toml:"factor" doc:"The link's rate is multiplied by it, or the service's time." min:"0" max:"1e9"`
 	Delay   *duration `toml:"delay" doc:"Added to the link's delay."`
 	Loss    *float64  `toml:"loss" doc:"Probability that a message or one attempt of a transfer vanishes." min:"0" max:"1"`

@@ -108,6 +108,16 @@ func TestFaultsOfALink(t *testing.T) {
 	assert.Equal(t, []Arrival{{ID: 3, At: 302 * ms}}, arrivals(l))
 }
 
+// docs/scenario.md: a fault's rate is an upper bound, a trace below it counts.
+func TestRateOfAFaultIsAnUpperBound(t *testing.T) {
+	l := NewLink(LinkConfig{Rate: steps{2e6, 1e5, 4e6}})
+	l.Impair(0, Impairment{Rate: 5e5})
+	for at, want := range map[core.Time]float64{0: 5e5, core.Second: 1e5, 2 * core.Second: 5e5} {
+		l := *l
+		assert.Equal(t, want, l.Rate(at), "%v", at)
+	}
+}
+
 func TestCancelledTransferFreesTheRate(t *testing.T) {
 	l := NewLink(LinkConfig{Rate: steps{1e6}})
 	l.Transfer(0, 1, 100_000, 0)
