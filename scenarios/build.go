@@ -49,7 +49,6 @@ func (b *builder) build(f *fileScenario) {
 	if f.Manager == "" && len(s.Nodes) > 0 {
 		s.Manager = s.Nodes[max(0, slices.IndexFunc(s.Nodes, func(n Node) bool { return n.Role == core.RoleCloud }))].ID
 	}
-	b.scheduler(&f.Scheduler, &f.Knobs)
 	for i := range f.Links {
 		b.link(&f.Links[i], b.keyOf("link", i))
 	}
@@ -66,6 +65,7 @@ func (b *builder) build(f *fileScenario) {
 		}
 		s.Faults = append(s.Faults, b.fault(&f.Faults[i], id, "fault."+id))
 	}
+	b.scheduler(&f.Scheduler, &f.Knobs) // may name what is above
 }
 
 // keyOf is the address of the i-th element of a list that is being built.
@@ -124,24 +124,25 @@ func (b *builder) scheduler(f *fileScheduler, k *fileKnobs) {
 		out.Knobs.Encoders = []core.Encoder{{Name: "jpeg", Qualities: []int{90, 75}}}
 	}
 	out.Params = f.Params
+	deps := b.s.Deps(0)
 	specs, err := sched.ParseSpecs(f.Name)
 	switch {
 	case err != nil:
-		b.schedulerError(err, "scheduler.name")
+		b.schedulerError(err, "scheduler.name", nil)
 	case len(specs) != 1:
 		b.failAt("scheduler.name", "scheduler.name", "", "names %d schedulers; a scenario has one", len(specs))
 	default:
 		out.Spec = out.Merge(specs[0])
-		if _, err := sched.New(out.Spec, sched.Deps{}); err != nil {
-			b.schedulerError(err, "scheduler.name")
+		if _, err := sched.New(out.Spec, deps); err != nil {
+			b.schedulerError(err, "scheduler.name", specs[0].Params)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Params)) {
 		if name == out.Spec.Name {
 			continue
 		}
-		if _, err := sched.New(sched.Spec{Name: name, Params: f.Params[name]}, sched.Deps{}); err != nil {
-			b.schedulerError(err, "scheduler."+name)
+		if _, err := sched.New(sched.Spec{Name: name, Params: f.Params[name]}, deps); err != nil {
+			b.schedulerError(err, "scheduler."+name, nil)
 		}
 	}
 }
@@ -288,15 +289,17 @@ func (b *builder) absolute(ref string, p pos) (file string, ok bool) {
 	return filepath.Join(b.dir, ref), true
 }
 
-// schedulerError adds an error of the registry at the key that it is about.
-func (b *builder) schedulerError(err error, key string) {
+// schedulerError adds an error about the scheduler of a key, at the parameter in the
+// scheduler's table that it is about, unless the key's own parameters, which go before, have that.
+func (b *builder) schedulerError(err error, key string, own map[string]any) {
 	var e *sched.Error
 	if !errors.As(err, &e) {
 		b.failAt(key, key, "", "%s", err)
 		return
 	}
 	at := key
-	if p := "scheduler." + e.Scheduler + "." + e.Key; e.Key != "" && b.pos[p] != (pos{}) {
+	_, mine := own[e.Key]
+	if p := "scheduler." + e.Scheduler + "." + e.Key; e.Key != "" && !mine && b.pos[p] != (pos{}) {
 		key, at = p, p
 	}
 	msg := e.Msg

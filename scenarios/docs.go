@@ -55,7 +55,9 @@ func Docs() []byte {
 	}
 	w.WriteString("\nThe kind may be left out where the other keys tell it: link alone is `link_down`, with rate, factor, delay or loss `link_degraded`; " +
 		"service is `service_down`, with factor `service_slow`; loss is `message_loss`; node alone is `node_down`.\n")
-	w.WriteString("\n## Parameters of schedulers\n")
+	w.WriteString("\n## Parameters of schedulers\n\n" +
+		"A frame rate, resolution, encoder or quality that is given, here or with --scheduler, must be among the [knobs](#knobs), a model among " +
+		"those of the services that are asked for, and a place a node, host, edge or cloud. A default that is not is used as it is.\n")
 	for _, name := range sched.Names() {
 		docScheduler(&w, sched.Describe(name))
 	}

@@ -22,7 +22,7 @@ type fileScenario struct {
 	Manager   string        `toml:"manager" doc:"Id of the node that runs the query manager; every other node needs a link to it and back." absent:"the first cloud, without one the first node"`
 	KB        fileKB        `toml:"kb" doc:"The knowledge base: what schedulers are told and what is true." required:"true"`
 	Scheduler fileScheduler `toml:"scheduler" doc:"Who decides, and how often. A table [scheduler.NAME] holds the parameters of scheduler NAME; tables of other schedulers than the named one are for runs that compare several." required:"true"`
-	Knobs     fileKnobs     `toml:"knobs" doc:"The values that a plan's video configuration may take."`
+	Knobs     fileKnobs     `toml:"knobs" doc:"The values that a plan's video configuration may take, and that parameters of schedulers may name."`
 	Nodes     []fileNode    `toml:"node" doc:"A machine." required:"true"`
 	Links     []fileLink    `toml:"link" doc:"A link between two nodes, or, with patterns, between many pairs. Its id is from-to as written; --set takes either order. The two directions do not slow each other down."`
 	Cameras   []fileCamera  `toml:"camera" doc:"A video source at a node."`

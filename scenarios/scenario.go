@@ -109,6 +109,32 @@ func (q *Query) Core() core.Query {
 	return core.Query{Key: q.Key, Node: q.Node, Camera: q.Camera, Pipeline: q.Pipeline, Constraint: q.Constraint}
 }
 
+// Deps is what a scheduler that runs on s with a seed is built with.
+func (s *Scenario) Deps(seed uint64) sched.Deps {
+	o := &sched.Offer{Scenario: s.Name, Knobs: s.Scheduler.Knobs, Models: s.Models()}
+	for i := range s.Nodes {
+		o.Nodes = append(o.Nodes, s.Nodes[i].ID)
+	}
+	return sched.Deps{Seed: seed, Offer: o}
+}
+
+// Models is how many models the service has that has most, of those that queries ask
+// for; 0 when the knowledge base cannot be read or knows none of them.
+func (s *Scenario) Models() (most int) {
+	truth, err := kb.Open(s.KB.Truth, kb.Options{})
+	if err != nil {
+		return 0 // Validate tells why
+	}
+	for i := range s.Queries {
+		for _, st := range s.Queries[i].Pipeline {
+			if info := serviceInfo(truth, st.Service); info != nil {
+				most = max(most, len(info.Models))
+			}
+		}
+	}
+	return most
+}
+
 // Store is the manager's durable store.
 type Store struct {
 	Delay core.Time // from a Save to its Saved

@@ -40,7 +40,7 @@ func TestSet(t *testing.T) {
 		{[]string{"query.headup.constraint={accuracy=0.5}"}, core.Constraint{Accuracy: .5}, func(s *Scenario) any { return s.Queries[0].Constraint }},
 		{[]string{`query.headup.pipeline=["face_detection"]`}, core.Linear("face_detection"), func(s *Scenario) any { return s.Queries[0].Pipeline }},
 		{[]string{"scheduler.name=latfirst", "scheduler.latfirst.mode=peer"}, "latfirst[mode=peer]", func(s *Scenario) any { return s.Scheduler.Spec.String() }},
-		{[]string{"scheduler.name=static[fps=2]", "scheduler.static.fps=3", "scheduler.static.plan=golden"}, "static[fps=2,plan=golden]", func(s *Scenario) any { return s.Scheduler.Spec.String() }},
+		{[]string{"scheduler.name=static[fps=5]", "scheduler.static.fps=10", "scheduler.static.plan=golden"}, "static[fps=5,plan=golden]", func(s *Scenario) any { return s.Scheduler.Spec.String() }},
 		{[]string{"scheduler.decision_time.constant=1ms"}, core.Millisecond, func(s *Scenario) any { return s.Scheduler.DecisionTime.Constant }},
 		{[]string{"knobs.fps=[1, 2]"}, []float64{1, 2}, func(s *Scenario) any { return s.Scheduler.Knobs.FPS }},
 		{[]string{"settings.retries=0"}, -1, func(s *Scenario) any { return s.Settings.Retries }},

@@ -16,7 +16,7 @@ import (
 // New builds the run of a scenario.
 func New(sc *scenarios.Scenario, o Options) (*Sim, error) {
 	s := &Sim{
-		sc: sc, o: o, until: sc.Duration, store: newStore(sc.Store.Delay),
+		sc: sc, o: o, deps: sc.Deps(o.Seed), until: sc.Duration, store: newStore(sc.Store.Delay),
 		nodeOf: map[core.NodeID]*node{}, cameraOf: map[core.CameraID]*camera{}, specOf: map[string]int{},
 		registered: make([]bool, len(sc.Queries)), inForce: make([]bool, len(sc.Faults)),
 	}

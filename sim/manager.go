@@ -21,7 +21,7 @@ var _ core.Backend = (*manager)(nil)
 // start makes a query manager from what the store holds.
 func (m *manager) start() error {
 	s := m.s
-	sch, err := sched.New(s.o.Scheduler, sched.Deps{Seed: s.o.Seed})
+	sch, err := sched.New(s.o.Scheduler, s.deps)
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ type Options struct {
 type Sim struct {
 	sc            *scenarios.Scenario
 	o             Options
+	deps          sched.Deps
 	belief, truth *kb.Set
 	k             Kernel
 	col           *result.Collector

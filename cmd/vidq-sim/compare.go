@@ -168,6 +168,7 @@ func (c *comparison) checkPoint(p *point) error {
 	if until := core.Time(c.o.until); c.o.warmup == warmupFixed && until > 0 && until <= s.Warmup {
 		return inputErrorf("--until %v: %s's warmup lasts longer, nothing would count", c.o.until, s.Name)
 	}
+	deps := s.Deps(0)
 	for _, r := range c.rows {
 		if r.search {
 			if newStaticGrid(s).size() == 0 {
@@ -175,7 +176,7 @@ func (c *comparison) checkPoint(p *point) error {
 			}
 			continue
 		}
-		if _, err := sched.New(s.Scheduler.Merge(r.spec), sched.Deps{}); err != nil {
+		if _, err := sched.New(s.Scheduler.Merge(r.spec), deps); err != nil {
 			return fmt.Errorf("--scheduler: %w", err)
 		}
 	}

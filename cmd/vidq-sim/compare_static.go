@@ -10,7 +10,6 @@ import (
 	"vidq/core"
 	"vidq/core/result"
 	"vidq/core/sched"
-	"vidq/kb"
 	"vidq/scenarios"
 )
 
@@ -217,7 +216,7 @@ func newStaticGrid(s *scenarios.Scenario) *staticGrid {
 	for _, place := range staticPlaces(s) {
 		places = append(places, map[string]any{"place": place})
 	}
-	for m := range staticModels(s) {
+	for m := range max(s.Models(), 1) {
 		models = append(models, map[string]any{"model": int64(m)})
 	}
 	for _, e := range s.Scheduler.Knobs.Encoders {
@@ -315,25 +314,6 @@ func (g *staticGrid) neighbours(n int) (out []int) {
 		step *= len(d)
 	}
 	return out
-}
-
-// staticModels is how many models the service with the most of them has, of those that
-// queries ask for.
-func staticModels(s *scenarios.Scenario) int {
-	n := 1
-	truth, err := kb.Open(s.KB.Truth, kb.Options{})
-	if err != nil {
-		return n // the runs tell what is wrong
-	}
-	for _, v := range truth.Services() {
-		asked := slices.ContainsFunc(s.Queries, func(q scenarios.Query) bool {
-			return slices.ContainsFunc(q.Pipeline, func(g core.Stage) bool { return g.Service == v.Name })
-		})
-		if asked {
-			n = max(n, len(v.Models))
-		}
-	}
-	return n
 }
 
 // manyNodes is how many edge nodes are tried one by one as the place of all queries'

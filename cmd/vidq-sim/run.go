@@ -120,9 +120,10 @@ func (a *app) experiment(o *runOptions, name string) (*experiment, error) {
 		}
 	}
 	seen := map[string]bool{}
+	deps := s.Deps(0)
 	for i := range e.specs {
 		e.specs[i] = s.Scheduler.Merge(e.specs[i])
-		if _, err := sched.New(e.specs[i], sched.Deps{}); err != nil {
+		if _, err := sched.New(e.specs[i], deps); err != nil {
 			return nil, fmt.Errorf("--scheduler: %w", err)
 		}
 		label := e.specs[i].String()

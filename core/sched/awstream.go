@@ -26,7 +26,7 @@ type awstreamConfig struct {
 	Hold      core.Time `toml:"hold" min:"0" max:"3600" doc:"from a probe that failed to the next"`
 	Refresh   float64   `toml:"refresh" min:"0" max:"1e6" doc:"an application is profiled anew when its rate differs from its profile's by more than this, Mbit/s"`
 
-	Model    int       `toml:"model" min:"0" max:"255" doc:"index of the model of every stage, 0 = the most accurate"`
+	Model    int       `toml:"model" knob:"model" min:"0" max:"255" doc:"index of the model of every stage, 0 = the most accurate"`
 	Interval core.Time `toml:"interval" min:"0" max:"3600" doc:"how often the network is looked at; 0s = the scenario's period"`
 	InFlight int       `toml:"in_flight" min:"1" max:"64" doc:"frames of a query under way at once"`
 	Buffer   int       `toml:"buffer" min:"-1" max:"1000" doc:"frames that the sender's queue holds; -1 = without bound"`

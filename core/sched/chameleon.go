@@ -26,7 +26,7 @@ type chameleonConfig struct {
 	Kept     int       `toml:"kept" min:"1" max:"100" doc:"configurations that are kept from a window's look at all of them, the paper's k (5)"`
 	Clusters int       `toml:"clusters" min:"1" max:"100" doc:"most clusters of cameras that are alike in all but what they show (chosen here)"`
 	Similar  float64   `toml:"similar" min:"0" max:"10" doc:"Euclidean distance of relative accuracies, one a knob value, beyond which a camera is not like its cluster's leader (chosen here)"`
-	Encoder  string    `toml:"encoder" doc:"encoder of the scenario's knobs whose qualities are tried; empty = the first"`
+	Encoder  string    `toml:"encoder" knob:"encoder" doc:"encoder of the scenario's knobs whose qualities are tried; empty = the first"`
 	Models   bool      `toml:"models" doc:"whether the model is a knob too; if not, the most accurate is used"`
 	Place    string    `toml:"place" choices:"cloud|host" doc:"where every stage runs; while it cannot, at the next best"`
 	Bounded  bool      `toml:"bounded" doc:"whether configurations are passed over that are predicted to miss the bound of latency or delay; the paper has no such bound"`

@@ -25,8 +25,8 @@ type cwdConfig struct {
 	Marginal    float64   `toml:"marginal" min:"0" max:"1" doc:"time of a further frame in a batch on a gpu, relative to the first; YOLOv5 on V100: .11 to .18, MLPerf ResNet-50 on Orin: .22. A cpu gains nothing"`
 	Safety      float64   `toml:"safety" min:"1" max:"10" doc:"factor on predicted latencies"`
 	Compat      bool      `toml:"compat" doc:"wait in queues as the public code has it: it says M/D/1 and computes M/M/1, twice as much"`
-	Resolution  string    `toml:"resolution" doc:"of every query; a smaller camera's is used as it is (720p as static)"`
-	FPS         float64   `toml:"fps" min:"0.01" max:"1000" doc:"analysed frames per second of every query (10 as static)"`
+	Resolution  string    `toml:"resolution" knob:"resolution" doc:"of every query; a smaller camera's is used as it is (720p as static)"`
+	FPS         float64   `toml:"fps" knob:"fps" min:"0.01" max:"1000" doc:"analysed frames per second of every query (10 as static)"`
 	InFlight    int       `toml:"in_flight" min:"1" max:"64" doc:"frames of a live query under way at once: sources do not wait for results (chosen here)"`
 	Buffer      int       `toml:"buffer" min:"1" max:"1000" doc:"frames that wait when the window is full; 1 = the newest only (chosen here)"`
 }

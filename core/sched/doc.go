@@ -45,7 +45,7 @@
 //	}
 //
 //	type cautiousConfig struct {
-//		FPS float64 `toml:"fps" min:"0.1" max:"120" doc:"analysed frames per second"`
+//		FPS float64 `toml:"fps" knob:"fps" min:"0.1" max:"120" doc:"analysed frames per second"`
 //	}
 //
 //	type cautious struct{ cautiousConfig }

@@ -28,8 +28,8 @@ type fcConfig struct {
 	Deadline      core.Time `toml:"deadline" min:"0" max:"3600" doc:"deadline for which the constants were chosen: times are scaled as if it were the query's bound; 0s = not scaled"`
 	Theta         float64   `toml:"theta" min:"0" max:"1000" doc:"dayu: a step up when the mean error is at or below minus theta times window, ms"`
 
-	FPS      float64   `toml:"fps" min:"0.01" max:"1000" doc:"analysed frames per second"`
-	Model    int       `toml:"model" min:"0" max:"255" doc:"index of the model of every stage, 0 = the most accurate"`
+	FPS      float64   `toml:"fps" knob:"fps" min:"0.01" max:"1000" doc:"analysed frames per second"`
+	Model    int       `toml:"model" knob:"model" min:"0" max:"255" doc:"index of the model of every stage, 0 = the most accurate"`
 	Place    string    `toml:"place" choices:"cloud|host" doc:"where all stages run; where that cannot be: another edge, or the host"`
 	Interval core.Time `toml:"interval" min:"0" max:"3600" doc:"how often new frames are looked at; 0s = the scenario's period"`
 	InFlight int       `toml:"in_flight" min:"1" max:"64" doc:"frames of a query under way at once. Default: vsa-proto's, one second of frames"`

@@ -20,7 +20,7 @@ func init() {
 
 // jellyfishConfig's defaults are those of the public code (vuhpdc/jellyfish) where not said otherwise.
 type jellyfishConfig struct {
-	FPS      float64   `toml:"fps" min:"0.01" max:"1000" doc:"frames per second that every client sends; the experiments have 15 and 25"`
+	FPS      float64   `toml:"fps" knob:"fps" min:"0.01" max:"1000" doc:"frames per second that every client sends; the experiments have 15 and 25"`
 	MaxBatch int       `toml:"max_batch" min:"1" max:"64" doc:"largest batch of a worker"`
 	Marginal float64   `toml:"marginal" min:"0" max:"1" doc:"time of a further frame in a batch on a gpu, relative to the first; YOLOv5 on V100: .11 to .18, MLPerf ResNet-50 on Orin: .22. A cpu gains nothing"`
 	Start    float64   `toml:"start" min:"0.000001" max:"1000" doc:"first temperature of the annealing"`

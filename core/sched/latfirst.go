@@ -31,7 +31,7 @@ type latfirstConfig struct {
 	Ki       float64 `toml:"ki" min:"0" max:"100" doc:"integral gain, per second"`
 	Kd       float64 `toml:"kd" min:"0" max:"100" doc:"derivative gain, seconds"`
 	DeadBand float64 `toml:"dead_band" min:"0" max:"10" doc:"controller outputs below this change nothing"`
-	Model    int     `toml:"model" min:"0" max:"255" doc:"index of the model of every stage, 0 = the most accurate"`
+	Model    int     `toml:"model" knob:"model" min:"0" max:"255" doc:"index of the model of every stage, 0 = the most accurate"`
 	InFlight int     `toml:"in_flight" min:"1" max:"64" doc:"frames of a query under way at once"`
 	Buffer   int     `toml:"buffer" min:"1" max:"1000" doc:"frames that wait when the window is full; 1 = the newest only"`
 }

@@ -59,6 +59,10 @@ func fields(t reflect.Type, name string) []field {
 				panic("sched: " + name + " has two parameters " + f.Key)
 			}
 		}
+		f.Knob = sf.Tag.Get("knob")
+		if want, known := knobTypes[f.Knob]; !known || f.Knob != "" && f.Type != want {
+			panic("sched: field " + sf.Name + " of " + name + " is no knob " + f.Knob)
+		}
 		if c := sf.Tag.Get("choices"); c != "" {
 			f.Choices = strings.Split(c, "|")
 		}

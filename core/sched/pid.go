@@ -29,9 +29,9 @@ type pidConfig struct {
 	Knobs    []string `toml:"knobs" doc:"what the ladder is made of: fps, resolution, quality, model"`
 	Start    string   `toml:"start" choices:"believed|lowest|highest" doc:"first rung; believed: the highest that meets the set-point by the belief"`
 
-	FPS        float64 `toml:"fps" min:"0.01" max:"1000" doc:"analysed frames per second, if no knob"`
-	Resolution string  `toml:"resolution" doc:"largest resolution, if no knob; a smaller camera's is used as it is"`
-	Model      int     `toml:"model" min:"0" max:"255" doc:"index of the model of every stage, if no knob; 0 = the most accurate"`
+	FPS        float64 `toml:"fps" knob:"fps" min:"0.01" max:"1000" doc:"analysed frames per second, if no knob"`
+	Resolution string  `toml:"resolution" knob:"resolution" doc:"largest resolution, if no knob; a smaller camera's is used as it is"`
+	Model      int     `toml:"model" knob:"model" min:"0" max:"255" doc:"index of the model of every stage, if no knob; 0 = the most accurate"`
 	Place      string  `toml:"place" choices:"cloud|host" doc:"where all stages run; where that cannot be: another edge, or the host"`
 	InFlight   int     `toml:"in_flight" min:"1" max:"64" doc:"frames of a query under way at once"`
 	Buffer     int     `toml:"buffer" min:"1" max:"1000" doc:"frames that wait when the window is full; 1 = the newest only"`

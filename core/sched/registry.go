@@ -11,7 +11,8 @@ import (
 
 // Deps is what a scheduler is built with besides its parameters.
 type Deps struct {
-	Seed uint64 // of everything that it draws
+	Seed  uint64 // of everything that it draws
+	Offer *Offer // what its parameters may name; nil = anything
 }
 
 // Option changes how a scheduler is registered.
@@ -37,6 +38,7 @@ type Param struct {
 	Choices []string // the values that a string may have; nil = any
 	Min     *float64 // inclusive bounds of a number, or of a duration in seconds; nil = none
 	Max     *float64
+	Knob    string // what of a scenario a given value must be among, see Register; "" = nothing
 	Doc     string
 }
 
@@ -61,6 +63,8 @@ var registry []entry
 //	choices:"a|b"        the values that a string may have
 //	min:"0" max:"1"      inclusive bounds of a number, or of a duration in seconds; a
 //	                     duration without min has 0
+//	knob:"fps"           a given value must be one that the scenario has (see Offer): fps,
+//	                     resolution, encoder, quality, model or place
 //
 // Their types are string, bool, int, float64, core.Time and []string. build gets
 // the defaults overlaid with what the user gave, within the bounds that the tags
@@ -125,8 +129,8 @@ func Describe(name string) Info {
 }
 
 // New builds a scheduler. It is strict: an unknown name or parameter and a value
-// of the wrong type or out of its bounds are errors of type *Error, which name
-// the nearest known word.
+// of the wrong type, out of its bounds or not of the scenario's are errors of type
+// *Error, which name the nearest known word.
 func New(s Spec, d Deps) (core.Scheduler, error) {
 	i, found := find(s.Name)
 	if !found {
@@ -147,6 +151,11 @@ func New(s Spec, d Deps) (core.Scheduler, error) {
 		}
 		if err := f.set(c.Field(f.index), s.Params[k]); err != nil {
 			err.Scheduler, err.Key = s.Name, k
+			return nil, err
+		}
+	}
+	if d.Offer != nil {
+		if err := d.Offer.check(e, c, keys); err != nil {
 			return nil, err
 		}
 	}

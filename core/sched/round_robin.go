@@ -10,11 +10,11 @@ func init() {
 // roundRobinConfig's defaults of resolution and fps are those of static.
 type roundRobinConfig struct {
 	Every      int     `toml:"every" min:"0" max:"1000000000" doc:"rounds after which every stage moves on to its next node; 0 = a stage moves only when its node fails"`
-	Resolution string  `toml:"resolution" doc:"largest resolution; a smaller camera's is used as it is. Default: dayu's fixed template"`
-	FPS        float64 `toml:"fps" min:"0.01" max:"1000" doc:"analysed frames per second. Default: dayu's fixed template"`
-	Encoder    string  `toml:"encoder" doc:"encoder of the scenario's knobs; empty = the first"`
-	Quality    int     `toml:"quality" min:"-1" max:"100" doc:"the encoder's quality; -1 = its best"`
-	Model      int     `toml:"model" min:"0" max:"255" doc:"index of the model of every stage, 0 = the most accurate"`
+	Resolution string  `toml:"resolution" knob:"resolution" doc:"largest resolution; a smaller camera's is used as it is. Default: dayu's fixed template"`
+	FPS        float64 `toml:"fps" knob:"fps" min:"0.01" max:"1000" doc:"analysed frames per second. Default: dayu's fixed template"`
+	Encoder    string  `toml:"encoder" knob:"encoder" doc:"encoder of the scenario's knobs; empty = the first"`
+	Quality    int     `toml:"quality" knob:"quality" min:"-1" max:"100" doc:"the encoder's quality; -1 = its best"`
+	Model      int     `toml:"model" knob:"model" min:"0" max:"255" doc:"index of the model of every stage, 0 = the most accurate"`
 	InFlight   int     `toml:"in_flight" min:"1" max:"64" doc:"frames of a query under way at once"`
 	Buffer     int     `toml:"buffer" min:"-1" max:"1000" doc:"frames that wait when the window is full; 1 = the newest only, -1 = without bound"`
 }

@@ -11,15 +11,15 @@ func init() {
 // of dayu, the original's successor (dayu-autostreamer/dayu, 720p and 10 fps).
 type staticConfig struct {
 	Plan       string   `toml:"plan" choices:"all-edge|all-cloud|golden|given" doc:"all-edge: every stage on the query's host; all-cloud; golden: all in the cloud at the best knobs, the reference of accuracy; given: as host_stages or place say"`
-	Resolution string   `toml:"resolution" doc:"largest resolution; a smaller camera's is used as it is. Not for golden"`
-	FPS        float64  `toml:"fps" min:"0.01" max:"1000" doc:"analysed frames per second. Not for golden"`
-	Encoder    string   `toml:"encoder" doc:"encoder of the scenario's knobs; empty = the first"`
-	Quality    int      `toml:"quality" min:"-1" max:"100" doc:"the encoder's quality; -1 = its best"`
+	Resolution string   `toml:"resolution" knob:"resolution" doc:"largest resolution; a smaller camera's is used as it is. Not for golden"`
+	FPS        float64  `toml:"fps" knob:"fps" min:"0.01" max:"1000" doc:"analysed frames per second. Not for golden"`
+	Encoder    string   `toml:"encoder" knob:"encoder" doc:"encoder of the scenario's knobs; empty = the first"`
+	Quality    int      `toml:"quality" knob:"quality" min:"-1" max:"100" doc:"the encoder's quality; -1 = its best"`
 	InFlight   int      `toml:"in_flight" min:"1" max:"64" doc:"frames of a query under way at once"`
 	Buffer     int      `toml:"buffer" min:"-1" max:"1000" doc:"frames that wait when the window is full; 1 = the newest only, -1 = without bound"`
-	Model      int      `toml:"model" min:"0" max:"255" doc:"index of the model of every stage, 0 = the most accurate. Not for golden"`
+	Model      int      `toml:"model" knob:"model" min:"0" max:"255" doc:"index of the model of every stage, 0 = the most accurate. Not for golden"`
 	HostStages int      `toml:"host_stages" min:"-1" max:"32" doc:"given: so many stages on the host, the others in the cloud; -1 = see place"`
-	Place      []string `toml:"place" doc:"given: host, edge (another one), cloud or a node's id for each stage; the last holds for the stages beyond"`
+	Place      []string `toml:"place" knob:"place" doc:"given: host, edge (another one), cloud or a node's id for each stage; the last holds for the stages beyond"`
 }
 
 // static plans a query once and then leaves it alone, also when a node of the

@@ -32,7 +32,7 @@ type videostormConfig struct {
 	Fill          float64   `toml:"fill" min:"0.01" max:"1" doc:"share of every resource that is given out"`
 	Reprofile     core.Time `toml:"reprofile" min:"0" max:"86400" doc:"between profiles of a query; 0s = once, as soon as its content is known, as published"`
 	Models        bool      `toml:"models" doc:"whether the model is a knob too; if not, the most accurate is used"`
-	Encoder       string    `toml:"encoder" doc:"encoder of the scenario's knobs; empty = the first"`
+	Encoder       string    `toml:"encoder" knob:"encoder" doc:"encoder of the scenario's knobs; empty = the first"`
 	InFlight      int       `toml:"in_flight" min:"1" max:"64" doc:"frames of a query under way at once"`
 	Buffer        int       `toml:"buffer" min:"-1" max:"1000" doc:"frames that wait when the window is full; 1 = the newest only, -1 = without bound as in the paper"`
 }
