@@ -138,6 +138,8 @@ func (c *comparison) notes(p *point) string {
 	if p.against >= 0 {
 		fmt.Fprintf(&b, "regret: against %s.\n", c.rows[p.against].label)
 	}
+	v := c.verdict(p)
+	b.WriteString(v.String())
 	if above := c.beats(p); above != nil {
 		var bounds []string
 		for i := range c.rows {
@@ -165,7 +167,7 @@ func (c *comparison) closing(rank []ranked, interrupted bool) string {
 	if c.points[0].group != c.points[len(c.points)-1].group {
 		b.WriteString("\nRANKING")
 		fmt.Fprintf(&b, " over %d scenarios\n\n", c.scenarioCount())
-		b.WriteString(c.rankTable(rank) + "\n" + rankLegend)
+		b.WriteString(c.rankTable(rank) + c.counting() + "\n" + rankLegend)
 	}
 	if interrupted {
 		b.WriteString("INTERRUPTED: the scenarios that had not been finished are left out.\n")

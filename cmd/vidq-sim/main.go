@@ -8,8 +8,9 @@
 // Ctrl-C, table.go what people read, folder.go and csv.go the run folder. The compare
 // command is in compare.go from its flags (compare_flags.go) on: compare_point.go plays a
 // scenario, compare_warmup.go and compare_static.go find its warm-up and its best static
-// plan, compare_rank.go ranks, compare_table.go and compare_files.go write. wire.go joins
-// the packages to it; tests put fakes there.
+// plan, compare_counts.go says which scenarios tell schedulers apart, compare_rank.go
+// ranks, compare_table.go and compare_files.go write. wire.go joins the packages to it;
+// tests put fakes there.
 package main
 
 import (
