@@ -111,6 +111,10 @@ func read(name string) (string, origin, error) {
 	case errors.As(err, &own):
 		own.File = name
 		return "", where, own
+	case errors.Is(err, fs.ErrNotExist) && name == "-":
+		return "", where, &Error{File: name, Msg: "a scenario is not read from stdin; name its file"}
+	case errors.Is(err, fs.ErrNotExist) && (name == "random" || strings.HasPrefix(name, "random/")):
+		return "", where, &Error{File: name, Msg: "want random/SEED with a whole number from 0 to 18446744073709551615, such as random/7"}
 	case errors.Is(err, fs.ErrNotExist):
 		return "", where, &Error{File: name, Hint: nearestScenario(name), Msg: "there is no such file, nor a shipped scenario of that name; shipped: " + strings.Join(Names(), ", ")}
 	case err != nil:

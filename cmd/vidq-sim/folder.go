@@ -58,6 +58,9 @@ type folder struct {
 
 // check refuses a place that holds anything but an earlier run folder.
 func (f *folder) check() error {
+	if f.dir == "-" {
+		return inputErrorf("--out -: want a folder, which stdout is not; the result document alone is --json -")
+	}
 	f.dir = filepath.Clean(f.dir)
 	entries, err := os.ReadDir(f.dir)
 	switch {

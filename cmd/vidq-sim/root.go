@@ -51,7 +51,7 @@ func (a *app) rootCommand() *cobra.Command {
 func flagWords(kind string) string {
 	switch kind {
 	case "duration":
-		return "a time with a unit, such as 10s"
+		return "a time with a unit (ns, us, ms, s, m, h), such as 10s"
 	case "int":
 		return "a whole number"
 	case "uint64":
@@ -102,7 +102,7 @@ func worldFlags(c *cobra.Command, o *runOptions) {
 
 func scenarioArgs(c *cobra.Command, args []string) error {
 	if len(args) == 0 || slices.Contains(args, "") {
-		return inputErrorf("name a scenario, for example: vidq-sim face; see %s --help", c.CommandPath())
+		return inputErrorf("name a scenario, for example: %s face; see %s --help", c.CommandPath(), c.CommandPath())
 	}
 	return nil
 }

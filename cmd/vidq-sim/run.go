@@ -119,6 +119,11 @@ func (a *app) experiment(o *runOptions, name string) (*experiment, error) {
 			return nil, fmt.Errorf("--scheduler: %w", err)
 		}
 	}
+	for _, spec := range e.specs {
+		if spec.Name == allSchedulers || spec.Name == bestStatic {
+			return nil, inputErrorf("--scheduler: %s is a word of compare: vidq-sim compare %s --scheduler %s", spec.Name, name, o.schedulers)
+		}
+	}
 	seen := map[string]bool{}
 	deps := s.Deps(0)
 	for i := range e.specs {

@@ -166,6 +166,9 @@ func (p *specParser) spec() (Spec, error) {
 	if s.Name == "" {
 		return s, p.fail("", "", "want a scheduler's name")
 	}
+	if i := strings.IndexAny(s.Name, "({:"); i > 0 {
+		return s, &Error{Scheduler: s.Name[:i], Msg: "parameters stand in square brackets, as in " + s.Name[:i] + "[key=value]"}
+	}
 	if !p.take('[') || p.take(']') {
 		return s, nil
 	}
