@@ -123,7 +123,7 @@ func (c *comparison) load(names []string) error {
 				if errors.As(err, &e) && slices.Contains(set, e.Set) {
 					return inputErrorf("--axis %s", strings.TrimPrefix(e.Error(), "--set "))
 				}
-				return err
+				return c.o.command(name, err)
 			}
 			if k == 0 {
 				c.app.tellShipped(name, s)

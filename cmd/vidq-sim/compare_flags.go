@@ -82,7 +82,7 @@ func (a *app) compareCommand() *cobra.Command {
 	f.StringVar(&o.warmup, "warmup", warmupFixed, "what does not count at a run's begin, `HOW`: none, fixed (the scenario's warmup), mser5 (found by MSER-5)")
 	f.StringArrayVar(&o.axisTexts, "axis", nil, "compare at each value of a scenario key, `KEY=VALUE,VALUE...` (repeatable: every combination)")
 	worldFlags(c, &o.runOptions)
-	f.StringVar(&o.out, "out", "", "write a folder `DIR`: every figure of every run as tidy CSV and Parquet, the means and the ranking as CSV, the tables")
+	f.StringVar(&o.out, "out", "", "write a folder `DIR`, in the place of an earlier one: every figure of every run as tidy CSV and Parquet, the means and the ranking as CSV, the tables")
 	f.BoolVar(&o.quiet, "quiet", false, "no progress and no wall times on stderr")
 	return c
 }

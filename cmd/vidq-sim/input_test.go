@@ -169,6 +169,10 @@ func TestWrongFilesAndFlags(t *testing.T) {
 		{"face --scheduler best-static", "best-static is a word of compare"},
 		{"compare", "name a scenario, for example: vidq-sim compare face; "},
 		{"-", "-: a scenario is not read from stdin; name its file"},
+		{"face --scheduler latfirst random", "(it is a scheduler: --scheduler takes a list with commas and without spaces)"},
+		{"compare face random --seeds 1", "random: want random/SEED"},
+		{"compare face static", "(it is a scheduler: "},
+		{"face --set kb.noise=.3 kb.bias=0", "(each KEY=VALUE needs a --set of its own)"},
 		{"random/x", "random/x: want random/SEED with a whole number"},
 		{"face --json - --out -", "--out -: want a folder"},
 		{"compare face --out -", "--out -: want a folder, which stdout is not"},
@@ -185,7 +189,7 @@ func TestWrongFilesAndFlags(t *testing.T) {
 		{"face --out /proc/run", "--out /proc/run: "},
 		{"face --out closed.toml", "--out closed.toml: not a directory"},
 		{"face --out thesis", "--out thesis: is not empty and no earlier run folder"},
-		{"face --json none/result.json", "--json none/result.json: no such file or directory"},
+		{"face --json none/result.json", "--json none/result.json: there is no folder none"},
 		{"face --json thesis", "--json thesis: is a directory"},
 		{"face --json pipe", "--json pipe: "}, // nobody reads it
 

@@ -113,7 +113,7 @@ func TestWrongInputIsExitTwoWithOneMessageAndNothingWritten(t *testing.T) {
 		{"a --scheduler random,random", "--scheduler: random is named twice"},
 		{"a --scheduler random[no=1]", "unknown parameter"},
 		{"a --json " + dir, "is a directory"},
-		{"a --json " + dir + "/no/r.json", "no such file or directory"},
+		{"a --json " + dir + "/no/r.json", "there is no folder " + dir + "/no"},
 		{"a --out " + full, "is not empty and no earlier run folder"},
 		{"a --out " + file, "not a directory"},
 		{"a --out " + file + "/x", "not a directory"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -41,6 +42,9 @@ func newOutput(flag, path string, stdout io.Writer) (*output, error) {
 		return &output{Writer: f, flag: flag, temp: f}, nil
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, inputErrorf("%s %s: there is no folder %s", flag, path, filepath.Dir(path))
+	}
 	if err != nil {
 		return nil, inputErrorf("%s %s: %w", flag, path, bare(err))
 	}

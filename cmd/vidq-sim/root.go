@@ -85,7 +85,7 @@ func (a *app) runCommand(use string) *cobra.Command {
 	f.IntVar(&o.seeds, "seeds", 1, "number of replications `N`: mean and 95% confidence interval")
 	worldFlags(c, o)
 	f.StringVar(&o.json, "json", "", "write the result document to `FILE`; - is stdout, which then holds nothing else")
-	f.StringVar(&o.out, "out", "", "write a run folder `DIR`: result.json, scenario.toml and CSV files of every frame, plan and sample")
+	f.StringVar(&o.out, "out", "", "write a run folder `DIR`, in the place of an earlier one: result.json, scenario.toml and CSV files of every frame, plan and sample")
 	f.BoolVar(&o.quiet, "quiet", false, "no progress and no wall times on stderr")
 	return c
 }

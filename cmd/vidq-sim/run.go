@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"vidq/core"
@@ -160,7 +161,8 @@ func (a *app) tellShipped(name string, s *scenarios.Scenario) {
 	}
 }
 
-// command adds to the error of a word that is no scenario the command that it may stand for.
+// command adds to the error of a word that is no scenario what it may stand for: a command,
+// a scheduler, a setting.
 func (o *runOptions) command(word string, err error) error {
 	var e *scenarios.Error
 	if !errors.As(err, &e) || e.File != word || e.Line > 0 || e.Hint != "" {
@@ -168,6 +170,12 @@ func (o *runOptions) command(word string, err error) error {
 	}
 	if _, statErr := os.Lstat(word); !errors.Is(statErr, fs.ErrNotExist) {
 		return err
+	}
+	if sched.Describe(word).Name != "" {
+		return inputErrorf("%w (it is a scheduler: --scheduler takes a list with commas and without spaces)", err)
+	}
+	if strings.Contains(word, "=") {
+		return inputErrorf("%w (each KEY=VALUE needs a --set of its own)", err)
 	}
 	if word == wholeSuite {
 		return inputErrorf("%w (did you mean \"compare suite\"?)", err)
