@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"vidq/core"
@@ -77,7 +78,7 @@ func (o *Offer) checkOne(f *field, v reflect.Value, encoder string) *Error {
 	case offerQuality:
 		for i, e := range o.Knobs.Encoders {
 			if named := e.Name == encoder || encoder == "" && i == 0; named && v.Int() >= 0 && !slices.Contains(e.Qualities, int(v.Int())) {
-				return o.lacks(fmt.Sprint(v.Int()), "", "knobs.encoder's qualities of "+e.Name, list(e.Qualities))
+				return o.lacks(strconv.FormatInt(v.Int(), 10), "", "knobs.encoder's qualities of "+e.Name, list(e.Qualities))
 			}
 		}
 	case offerModel:
