@@ -53,11 +53,12 @@ type (
 		Err string
 	}
 
-	// Sampled tells a node once a second how it is.
+	// Sampled tells a node once a second how it is. After an outage it may cover that as well.
 	Sampled struct {
 		Capacity Capacity
 		Load     NodeLoad
 		Energy   float64 // joules since the node started
+		Span     Time    // since the sample before, of which Load and the links' utilization are means
 		Services []ServiceSample
 		Links    []LinkSample
 	}
@@ -105,7 +106,7 @@ type ServiceSample struct {
 type LinkSample struct {
 	From, To    NodeID
 	Bytes       float64
-	Utilization float64 // of the last second
+	Utilization float64 // mean share of the rate in use
 	Rate        float64 // bytes per second now; 0 = not known
 }
 

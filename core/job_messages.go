@@ -130,7 +130,7 @@ func (m *JobManager) sampled(now Time, ev *Sampled, fx *Effects) {
 	h := &m.heartbeat
 	h.Capacity, h.Load = ev.Capacity, ev.Load
 	h.Services = append(h.Services[:0], ev.Services...)
-	n := &NodeSample{At: now, Node: m.cfg.Node, Load: ev.Load, Energy: ev.Energy, Lost: m.results.lost}
+	n := &NodeSample{At: now, Span: ev.Span, Node: m.cfg.Node, Load: ev.Load, Energy: ev.Energy, Lost: m.results.lost}
 	fx.Records = append(fx.Records, n)
 	services := make([]ServiceRecord, len(ev.Services)) // once a second: not worth keeping
 	for i, s := range ev.Services {
@@ -140,7 +140,7 @@ func (m *JobManager) sampled(now Time, ev *Sampled, fx *Effects) {
 	}
 	links := make([]LinkRecord, len(ev.Links))
 	for i, l := range ev.Links {
-		links[i] = LinkRecord{now, l}
+		links[i] = LinkRecord{now, ev.Span, l}
 		fx.Records = append(fx.Records, &links[i])
 	}
 }

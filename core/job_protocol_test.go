@@ -120,14 +120,15 @@ func TestSamplesBecomeRecords(t *testing.T) {
 	r := jmStart(t, jmConfig())
 	r.now = 3 * core.Second
 	r.step(&core.Sampled{
-		Load: core.NodeLoad{CPU: .25}, Energy: 12,
+		Load: core.NodeLoad{CPU: .25}, Energy: 12, Span: core.Second,
 		Services: []core.ServiceSample{{ServiceView: core.ServiceView{Name: "a", Queue: 3}}, {ServiceView: core.ServiceView{Name: "b", Queue: 4}}},
 		Links:    []core.LinkSample{{From: "edge1", To: "cloud", Bytes: 5}},
 	})
 	require.Len(t, r.others, 4)
-	assert.Equal(t, &core.NodeSample{At: 3 * core.Second, Node: "edge1", Load: core.NodeLoad{CPU: .25}, Energy: 12, Queue: 7}, r.others[0])
+	assert.Equal(t, &core.NodeSample{At: 3 * core.Second, Span: core.Second, Node: "edge1", Load: core.NodeLoad{CPU: .25}, Energy: 12, Queue: 7}, r.others[0])
 	assert.Equal(t, "b", r.others[2].(*core.ServiceRecord).Service.Name)
 	assert.Equal(t, core.NodeID("cloud"), r.others[3].(*core.LinkRecord).Link.To)
+	assert.Equal(t, core.Second, r.others[3].(*core.LinkRecord).Span)
 }
 
 // ackOf returns the one acknowledgement of a job that a message caused.

@@ -146,9 +146,11 @@ type (
 		Settings int // service settings that differ from those before
 		Charges  int
 	}
-	// NodeSample is a node's last second.
+	// NodeSample is what a node was like in the Span before At: a second, but less at a run's
+	// end and more after an outage. Means over samples weigh them by it.
 	NodeSample struct {
 		At     Time
+		Span   Time
 		Node   NodeID
 		Load   NodeLoad
 		Energy float64 // joules since the start
@@ -161,9 +163,10 @@ type (
 		Node    NodeID
 		Service ServiceSample
 	}
-	// LinkRecord is a link's last second.
+	// LinkRecord is what a link was like in the Span before At.
 	LinkRecord struct {
 		At   Time
+		Span Time
 		Link LinkSample
 	}
 	// NodeState is a node that went down or came up, as the manager sees it.
@@ -267,7 +270,7 @@ func (r *RoundRecord) AppendBinary(b []byte) []byte {
 // AppendBinary appends the record's fixed binary form.
 func (r *NodeSample) AppendBinary(b []byte) []byte {
 	b = append(b, 'N')
-	b = u64(b, uint64(r.At))
+	b = u64(u64(b, uint64(r.At)), uint64(r.Span))
 	for _, x := range [...]float64{r.Load.CPU, r.Load.GPU, r.Load.Memory, r.Load.Power, r.Energy} {
 		b = f64(b, x)
 	}
@@ -290,7 +293,7 @@ func (r *ServiceRecord) AppendBinary(b []byte) []byte {
 // AppendBinary appends the record's fixed binary form.
 func (r *LinkRecord) AppendBinary(b []byte) []byte {
 	b = append(b, 'L')
-	b = u64(b, uint64(r.At))
+	b = u64(u64(b, uint64(r.At)), uint64(r.Span))
 	b = f64(f64(f64(b, r.Link.Bytes), r.Link.Utilization), r.Link.Rate)
 	return str(str(b, r.Link.From), r.Link.To)
 }

@@ -60,7 +60,8 @@ func (s *Sim) addNodes() error {
 		override(&capacity.GPUs, spec.Capacity.GPUs)
 		override(&capacity.Memory, spec.Capacity.Memory)
 		n := &node{s: s, index: i, id: spec.ID, spec: spec, class: class}
-		c := world.NodeConfig{Capacity: capacity, Power: class.Power}
+		n.phase = core.Time(s.keys.root.Name("start").Name(string(n.id)).Uniform() * float64(core.Second))
+		c := world.NodeConfig{Capacity: capacity, Power: class.Power, Start: n.phase}
 		for _, sv := range spec.Services {
 			n.services = append(n.services, s.addService(sv, class.Name, &c))
 		}
@@ -188,8 +189,7 @@ func (s *Sim) meta() result.Meta {
 // each at a seeded phase, users ask and faults begin.
 func (s *Sim) start() {
 	for _, n := range s.nodes {
-		phase := s.keys.root.Name("start").Name(string(n.id)).Uniform()
-		s.k.Schedule(Event{At: core.Time(phase * float64(core.Second)), Key: key(kindStart, n.index, 0), Ref: uint32(n.index)})
+		s.k.Schedule(Event{At: n.phase, Key: key(kindStart, n.index, 0), Ref: uint32(n.index)})
 	}
 	s.users.start(s)
 	for i := range s.sc.Faults {

@@ -28,8 +28,7 @@ type direction struct {
 	sent     traffic
 	rate     *scaledRate
 	timer    Timer
-	sampled  core.Time // instant of the sample before, and what it saw
-	busy     core.Time
+	busy     core.Time // that the sample before saw
 }
 
 // scaledRate is a link's rate times a factor that faults set.

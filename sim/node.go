@@ -14,6 +14,7 @@ type node struct {
 	index    int
 	id       core.NodeID
 	spec     *scenarios.Node
+	phase    core.Time // when it starts
 	class    kb.Class
 	w        *world.Node
 	timer    Timer // w's next moment
@@ -139,14 +140,14 @@ func (n *node) configure(m core.Message) {
 	n.arm()
 }
 
-// onSample tells the node how it was in the last second.
+// onSample tells the node how it was since it was last told, a second ago.
 func (n *node) onSample() {
 	if !n.up {
 		return
 	}
 	s, now := n.s, n.s.k.Now()
 	m := &n.sampled
-	m.Load, m.Energy = n.w.Sample(now)
+	m.Load, m.Span, m.Energy = n.w.Sample(now)
 	m.Services = m.Services[:0]
 	for i := range n.services {
 		m.Services = append(m.Services, n.w.ServiceSample(now, i))
@@ -155,10 +156,10 @@ func (n *node) onSample() {
 	for _, d := range n.links {
 		bytes, busy := d.w.Carried(now)
 		l := core.LinkSample{From: d.from.id, To: d.to.id, Bytes: bytes, Rate: d.w.Rate(now)}
-		if dt := now - d.sampled; dt > 0 {
-			l.Utilization = float64(busy-d.busy) / float64(dt)
+		if m.Span > 0 {
+			l.Utilization = float64(busy-d.busy) / float64(m.Span)
 		}
-		d.sampled, d.busy = now, busy
+		d.busy = busy
 		m.Links = append(m.Links, l)
 	}
 	n.step(m)
@@ -207,6 +208,7 @@ func (n *node) recover() error {
 	}
 	n.arm() // its services load their models
 	n.start()
+	n.onSample() // of its last life and the outage, so that the next sample is of this one alone
 	if n.s.manager.node == n {
 		return n.s.manager.start()
 	}

@@ -99,8 +99,8 @@ func fakeRun(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, er
 		}
 		c.Add(f)
 	}
-	c.Add(&core.NodeSample{At: core.Second, Node: "edge1", Load: core.NodeLoad{CPU: .25, Power: 8}, Energy: 1500})
-	c.Add(&core.LinkRecord{At: core.Second, Link: core.LinkSample{From: "edge1", To: "cloud", Bytes: 1e6, Utilization: .5, Rate: math.Inf(1)}})
+	c.Add(&core.NodeSample{At: core.Second, Span: core.Second, Node: "edge1", Load: core.NodeLoad{CPU: .25, Power: 8}, Energy: 1500})
+	c.Add(&core.LinkRecord{At: core.Second, Span: core.Second, Link: core.LinkSample{From: "edge1", To: "cloud", Bytes: 1e6, Utilization: .5, Rate: math.Inf(1)}})
 	r := c.End(core.Second)
 	r.Events, r.TraceSHA256 = 1000, strings.Repeat("ab", 32)
 	r.Interrupted = ctx.Err() != nil

@@ -158,9 +158,9 @@ func (c *Collector) Add(r core.Record) {
 	case *core.PlanRecord:
 		c.query(r.Query).plans.add(&r.Plan, r.At >= c.meta.Warmup)
 	case *core.NodeSample:
-		c.nodes.get(r.Node).add(r, r.At > c.meta.Warmup)
+		c.nodes.get(r.Node).add(r, c.meta.Warmup)
 	case *core.LinkRecord:
-		c.links.get(LinkID{r.Link.From, r.Link.To}).add(&r.Link, r.At > c.meta.Warmup)
+		c.links.get(LinkID{r.Link.From, r.Link.To}).add(r, c.meta.Warmup)
 	case *core.RoundRecord:
 		if r.At >= c.meta.Warmup {
 			c.rounds.Rounds++

@@ -121,8 +121,8 @@ func TestWarmUp(t *testing.T) {
 	c.Add(doneAt(5, 150*ms, 1, 0))             // at 650 ms: the first frame that counts
 	c.Missed(1, core.ReasonNodeDown, 3, 10, 5) // of 4, 6, 8 two count
 	c.InFlight(1, 400*ms)
-	c.Add(&core.NodeSample{At: 500 * ms, Node: "a", Energy: 5, Queue: 9, Load: core.NodeLoad{CPU: 1}})
-	c.Add(&core.NodeSample{At: 1000 * ms, Node: "a", Energy: 8, Queue: 2, Load: core.NodeLoad{CPU: .2, GPU: .6}})
+	c.Add(&core.NodeSample{At: 500 * ms, Span: 500 * ms, Node: "a", Energy: 5, Queue: 9, Load: core.NodeLoad{CPU: 1}})
+	c.Add(&core.NodeSample{At: 1000 * ms, Span: 500 * ms, Node: "a", Energy: 8, Queue: 2, Load: core.NodeLoad{CPU: .2, GPU: .6}})
 	r := c.End(core.Second)
 	require.NoError(t, r.Check())
 	assert.Equal(t, Frames[int64]{Captured: 5, Due: 3, Done: 1, Dropped: 2}, r.Frames)
@@ -134,6 +134,28 @@ func TestWarmUp(t *testing.T) {
 	assert.Equal(t, 2, r.Nodes[0].QueueMax)
 	assert.Equal(t, .6, *r.Nodes[0].Utilization)
 	assert.Equal(t, .5, r.WarmupS)
+}
+
+// A sample counts for the time that it covers after the warm-up: one after an outage for more
+// than the second that others do, the last one for less.
+func TestSamplesWeighWhatTheyCover(t *testing.T) {
+	c := NewCollector(Meta{Warmup: 500 * ms})
+	second := core.Second
+	for _, s := range []struct {
+		at, span core.Time
+		load     float64
+	}{{second, second, 1}, {7 * second, 6 * second, .25}, {8 * second, second, 0}, {8*second + 500*ms, 500 * ms, 1}} {
+		c.Add(&core.NodeSample{At: s.at, Span: s.span, Node: "a", Load: core.NodeLoad{CPU: s.load, GPU: s.load / 2}})
+		c.Add(&core.LinkRecord{At: s.at, Span: s.span, Link: core.LinkSample{From: "a", To: "b", Utilization: s.load}})
+	}
+	c.Add(&core.NodeSample{At: second, Node: "b"}) // covers nothing
+	r := c.End(9 * second)
+	want := (.5*1 + 6*.25 + .5*1) / 8
+	assert.InDelta(t, want, *r.Nodes[0].Utilization, 1e-12)
+	assert.InDelta(t, want, *r.Nodes[0].CPUUtilization, 1e-12)
+	assert.InDelta(t, want/2, *r.Nodes[0].GPUUtilization, 1e-12)
+	assert.InDelta(t, want, *r.Links[0].Utilization, 1e-12)
+	assert.Nil(t, r.Nodes[1].Utilization)
 }
 
 func TestStartAndEndBoundTheCameraFrames(t *testing.T) {

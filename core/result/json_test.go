@@ -23,8 +23,8 @@ func sampleDocument() *Document {
 	c.Add(lost(1, core.OutcomeDropped, core.ReasonOverrun))
 	c.SwitchCost(1, .5)
 	c.SwitchCost(0, .25)
-	c.Add(&core.LinkRecord{At: 1, Link: core.LinkSample{From: "edge1", To: "cloud", Bytes: 10, Utilization: .5}})
-	c.Add(&core.LinkRecord{At: 2, Link: core.LinkSample{From: "edge1", To: "cloud", Bytes: 4, Utilization: .1}})
+	c.Add(&core.LinkRecord{At: 1, Span: 1, Link: core.LinkSample{From: "edge1", To: "cloud", Bytes: 10, Utilization: .5}})
+	c.Add(&core.LinkRecord{At: 2, Span: 1, Link: core.LinkSample{From: "edge1", To: "cloud", Bytes: 4, Utilization: .1}})
 	c.Add(&core.RoundRecord{Invalid: 2})
 	r := c.End(core.Second)
 	return &Document{

@@ -45,25 +45,27 @@ func (s *sums[K, S]) get(id K) *S {
 	return s.list[len(s.list)-1]
 }
 
-// node sums up a node's samples, one a second.
+// node sums up a node's samples, each weighed by the time that it covers after the warm-up.
 type node struct {
-	n             int64
-	busy          float64 // of the busier of cpu and gpu
+	span          core.Time
+	busy          float64 // of the busier of cpu and gpu, in ns
 	cpu, gpu      float64
 	energy, drops counter
 	queue         int
 }
 
-func (s *node) add(r *core.NodeSample, counted bool) {
+func (s *node) add(r *core.NodeSample, warmup core.Time) {
+	counted := r.At > warmup
 	s.energy.add(r.Energy, counted)
 	s.drops.add(float64(r.Lost), counted)
 	if !counted {
 		return
 	}
-	s.n++
-	s.busy += max(r.Load.CPU, r.Load.GPU)
-	s.cpu += r.Load.CPU
-	s.gpu += r.Load.GPU
+	span := min(r.Span, r.At-warmup)
+	s.span += span
+	s.busy += float64(max(r.Load.CPU, r.Load.GPU) * float64(span))
+	s.cpu += float64(r.Load.CPU * float64(span))
+	s.gpu += float64(r.Load.GPU * float64(span))
 	s.queue = max(s.queue, r.Queue)
 }
 
@@ -72,8 +74,8 @@ func nodeRuns(s *sums[core.NodeID, node]) []NodeRun {
 	out := make([]NodeRun, 0, len(s.list))
 	for i, n := range s.list {
 		out = append(out, NodeRun{
-			ID: s.ids[i], Utilization: mean(n.busy, n.n), CPUUtilization: mean(n.cpu, n.n),
-			GPUUtilization: mean(n.gpu, n.n), EnergyJ: n.energy.total, QueueMax: n.queue, ResultsLost: int64(n.drops.total),
+			ID: s.ids[i], Utilization: mean(n.busy, int64(n.span)), CPUUtilization: mean(n.cpu, int64(n.span)),
+			GPUUtilization: mean(n.gpu, int64(n.span)), EnergyJ: n.energy.total, QueueMax: n.queue, ResultsLost: int64(n.drops.total),
 		})
 	}
 	slices.SortFunc(out, func(a, b NodeRun) int { return cmp.Compare(a.ID, b.ID) })
@@ -82,16 +84,18 @@ func nodeRuns(s *sums[core.NodeID, node]) []NodeRun {
 
 // link sums up the samples of one direction.
 type link struct {
-	n     int64
-	busy  float64
+	span  core.Time
+	busy  float64 // ns
 	bytes counter
 }
 
-func (s *link) add(r *core.LinkSample, counted bool) {
-	s.bytes.add(r.Bytes, counted)
+func (s *link) add(r *core.LinkRecord, warmup core.Time) {
+	counted := r.At > warmup
+	s.bytes.add(r.Link.Bytes, counted)
 	if counted {
-		s.n++
-		s.busy += r.Utilization
+		span := min(r.Span, r.At-warmup)
+		s.span += span
+		s.busy += float64(r.Link.Utilization * float64(span))
 	}
 }
 
@@ -99,7 +103,7 @@ func (s *link) add(r *core.LinkSample, counted bool) {
 func linkRuns(s *sums[LinkID, link]) []LinkRun {
 	out := make([]LinkRun, 0, len(s.list))
 	for i, l := range s.list {
-		out = append(out, LinkRun{s.ids[i].From, s.ids[i].To, l.bytes.total, mean(l.busy, l.n)})
+		out = append(out, LinkRun{s.ids[i].From, s.ids[i].To, l.bytes.total, mean(l.busy, int64(l.span))})
 	}
 	slices.SortFunc(out, func(a, b LinkRun) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))

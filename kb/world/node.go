@@ -10,6 +10,7 @@ type NodeConfig struct {
 	core.Capacity
 	Power    kb.Power
 	Services []ServiceConfig
+	Start    core.Time // when it is switched on; it draws nothing before and must not be given anything
 }
 
 // Node is a machine of the testbed: a cpu and a gpu that its services and its
@@ -49,9 +50,9 @@ const (
 	workerBits = 24
 )
 
-// NewNode makes a node that starts at instant 0 with its services up.
+// NewNode makes a node that starts at c.Start with its services up.
 func NewNode(c NodeConfig) *Node {
-	n := &Node{cpu: NewDevice(c.Cores), gpu: NewDevice(c.GPUs), power: c.Power}
+	n := &Node{cpu: NewDevice(c.Cores), gpu: NewDevice(c.GPUs), power: c.Power, upSince: c.Start, sampled: c.Start}
 	for i, s := range c.Services {
 		n.services = append(n.services, newService(s, i))
 	}
@@ -186,10 +187,10 @@ func (n *Node) SetDown(now core.Time, down bool) {
 	}
 	n.down = down
 	if !down {
-		n.upSince = now
+		n.upSince, n.sampled = now, min(n.sampled, now)
 		return
 	}
-	n.upTime += now - n.upSince
+	n.upTime += max(now-n.upSince, 0)
 	for n.cpu.Jobs() > 0 {
 		m := n.cpu.jobs[0]
 		n.cpu.Cancel(now, m.id)
@@ -205,7 +206,7 @@ func (n *Node) Busy(now core.Time) (cores, gpus float64) { return n.cpu.Busy(now
 func (n *Node) Energy(now core.Time) float64 {
 	up := n.upTime
 	if !n.down {
-		up += now - n.upSince
+		up += max(now-n.upSince, 0)
 	}
 	c, g := n.Busy(now)
 	e := float64(n.power.Idle * up.Seconds())
@@ -213,21 +214,22 @@ func (n *Node) Energy(now core.Time) float64 {
 	return e + float64(n.power.PerGPU*g)
 }
 
-// Sample returns what the node was like since the sample before (or the start),
-// and its energy so far in joules.
-func (n *Node) Sample(now core.Time) (l core.NodeLoad, energy float64) {
+// Sample returns what the node was like since the sample before (or the start), for
+// how long that is, time that it was down included, and its energy so far in joules.
+func (n *Node) Sample(now core.Time) (l core.NodeLoad, span core.Time, energy float64) {
 	c, g := n.Busy(now)
 	energy = n.Energy(now)
 	for i := range n.services {
 		l.Memory += n.services[i].memory
 	}
-	if dt := (now - n.sampled).Seconds(); dt > 0 {
+	span = max(now-n.sampled, 0)
+	if dt := span.Seconds(); dt > 0 {
 		l.CPU = part(c-n.sampledC, n.cpu.capacity, dt)
 		l.GPU = part(g-n.sampledG, n.gpu.capacity, dt)
 		l.Power = (energy - n.sampledE) / dt
 	}
 	n.sampled, n.sampledC, n.sampledG, n.sampledE = now, c, g, energy
-	return l, energy
+	return l, span, energy
 }
 
 func part(busy float64, capacity int64, seconds float64) float64 {

@@ -174,12 +174,14 @@ func TestNodeSharesItsDevices(t *testing.T) {
 		assert.Equal(t, 2*core.Second, got[i].At, "two wanted one slot, and together with the cpu's job two cores")
 	}
 	assert.Equal(t, -1, got[0].Service)
-	load, energy := n.Sample(4 * core.Second)
+	load, span, energy := n.Sample(4 * core.Second)
+	assert.Equal(t, 4*core.Second, span)
 	assert.InDelta(t, 10*4+4*2+100*2, energy, 1e-9)
 	assert.InDelta(t, .5, load.CPU, 1e-12)
 	assert.InDelta(t, .5, load.GPU, 1e-12)
 	assert.InDelta(t, energy/4, load.Power, 1e-9)
-	load, energy = n.Sample(5 * core.Second)
+	load, span, energy = n.Sample(5 * core.Second)
+	assert.Equal(t, core.Second, span)
 	assert.Zero(t, load.CPU)
 	assert.InDelta(t, 10.0, load.Power, 1e-9)
 	assert.InDelta(t, 258, energy, 1e-9)
@@ -207,6 +209,35 @@ func TestNodeDown(t *testing.T) {
 	n.Call(3*core.Second, 0, Request{ID: 5, Work: 100})
 	assert.Equal(t, 3*core.Second+100, drain(n)[0].At)
 	assert.InDelta(t, 20, n.Energy(4*core.Second), 1e-9, "without power for two of four seconds")
+}
+
+// A node draws nothing before it is switched on, whether or not it is down meanwhile, and
+// its first sample covers what came after.
+func TestNodeStartsLater(t *testing.T) {
+	config := NodeConfig{
+		Capacity: core.Capacity{Cores: 1}, Power: kb.Power{Idle: 10, PerCore: 4}, Start: 500 * core.Millisecond,
+		Services: []ServiceConfig{{Name: "a", Workers: 1, Models: []Model{{Needs: core.Needs{CPU: 1}}}}},
+	}
+	n := NewNode(config)
+	assert.Zero(t, n.Energy(400*core.Millisecond))
+	n.Call(500*core.Millisecond, 0, Request{ID: 1, Work: 250 * core.Millisecond})
+	drain(n)
+	load, span, energy := n.Sample(core.Second)
+	assert.InDelta(t, 10*.5+4*.25, energy, 1e-9)
+	assert.Equal(t, 500*core.Millisecond, span)
+	assert.InDelta(t, .5, load.CPU, 1e-12)
+	assert.InDelta(t, 12, load.Power, 1e-9)
+
+	for _, up := range []core.Time{300 * core.Millisecond, 700 * core.Millisecond} { // before and after it would have been switched on
+		n = NewNode(config)
+		n.SetDown(100*core.Millisecond, true)
+		assert.Zero(t, n.Energy(up))
+		n.SetDown(up, false)
+		drain(n) // of the service, which loads its model in no time
+		_, span, energy = n.Sample(core.Second)
+		assert.InDelta(t, 10*(core.Second-up).Seconds(), energy, 1e-9)
+		assert.Equal(t, core.Second-min(up, config.Start), span)
+	}
 }
 
 // TestNodeKeepsItsPromises drives a node at random through calls, settings and
