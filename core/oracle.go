@@ -17,8 +17,8 @@ type Oracle interface {
 	// Slow is by what factor a service's work is stretched at an instant; 0 while
 	// the service or the node is down.
 	Slow(n NodeID, service string, at Time) float64
-	// Cost is what a model costs beside its work.
-	Cost(service string, model int, class string) ModelCost
+	// Load is how long a worker takes to change over to a model.
+	Load(service string, model int, class string) Time
 	// Overhead is the host's cpu time for one call, encoding apart.
 	Overhead(class string) Time
 }
@@ -28,10 +28,4 @@ type Scene struct {
 	Content
 	Decay float64 // by which results on it age, 1/s
 	Video string  // content class that the sizes of its frames go by
-}
-
-// ModelCost is what a model costs beside its work.
-type ModelCost struct {
-	Load     Time    // when a worker changes over to it
-	Marginal float64 // of a further frame in a batch, relative to the first
 }

@@ -5,7 +5,7 @@ package core
 // Its methods are pure, safe to call from several goroutines and do not allocate.
 type Predictor interface {
 	// Work is the time that a service needs for one frame at a node, without
-	// queueing; ok is false when the service cannot run on such a node.
+	// queueing, and its batch law; ok is false when the service cannot run on such a node.
 	Work(service string, model int, at Target, r Resolution, objects float64) (w Work, ok bool)
 	// Encode is the time that the host needs to make one frame of v.
 	Encode(at Target, v VideoConf) Time
@@ -30,8 +30,16 @@ type Target struct {
 	Role  Role
 }
 
-// Work is a distribution of service times by its mean and standard deviation.
-type Work struct{ Mean, SD Time }
+// Work is a distribution of service times by its mean and standard deviation, and what
+// batches make of it.
+type Work struct {
+	Mean, SD Time
+	Marginal float64 // of a further frame in a batch, relative to the first; 1 = batches gain nothing
+}
+
+// Batch is the time of a batch of n frames relative to that of one: 1 + (n-1)*Marginal,
+// a line, as Shen et al. ("Nexus", SOSP 2019) found networks on gpus to follow.
+func (w Work) Batch(n int) float64 { return 1 + float64(float64(max(n, 1)-1)*w.Marginal) }
 
 // Content is what a predictor wants to know of the picture. The zero value
 // stands for unknown content, of which a predictor assumes its profile's typical.

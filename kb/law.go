@@ -68,11 +68,8 @@ func (m *ServiceModel) Law(r core.Resolution) Law {
 
 func (p *lawPoint) scale(f float64) Law { return Law{p.A * f, p.B * f} }
 
-// Batch returns the time of a batch of n frames relative to that of one:
-// 1 + (n-1)*marginal cost.
-func (m *ServiceModel) Batch(n int) float64 {
-	return 1 + float64(float64(max(n, 1)-1)*m.marginal)
-}
+// Batch returns the time of a batch of n frames relative to that of one, core.Work's law.
+func (m *ServiceModel) Batch(n int) float64 { return core.Work{Marginal: m.marginal}.Batch(n) }
 
 // lerp goes from a at f = 0 to b at f = 1.
 func lerp(a, b, f float64) float64 { return a + float64(f*(b-a)) }

@@ -4,15 +4,15 @@ import (
 	"vidq/core"
 )
 
-// Work implements core.Predictor: the law's mean and, by the coefficient of
-// variation, its standard deviation.
+// Work implements core.Predictor: the law's mean, by the coefficient of variation its
+// standard deviation, and the marginal cost of batches.
 func (s *Set) Work(service string, model int, at core.Target, r core.Resolution, objects float64) (core.Work, bool) {
 	m := s.row(service, model, at)
 	if m == nil {
 		return core.Work{}, false
 	}
 	mean := m.Law(r).Mean(objects)
-	return core.Work{Mean: core.FromSeconds(mean), SD: core.FromSeconds(mean * m.CV)}, true
+	return core.Work{Mean: core.FromSeconds(mean), SD: core.FromSeconds(mean * m.CV), Marginal: m.marginal}, true
 }
 
 // Encode implements core.Predictor: the codec's time times the class's factor

@@ -322,6 +322,36 @@ func TestUnknownThingsAreToldOrZero(t *testing.T) {
 	assert.Equal(t, core.InputImage, s.Input("nothing"))
 }
 
+// Schedulers are told the batch law that the world has.
+func TestBatchLaw(t *testing.T) {
+	differ := map[float64]bool{}
+	for _, name := range kb.Sets() {
+		s := open(t, name)
+		for _, info := range s.Services() {
+			for _, class := range s.Classes() {
+				c, _ := s.Class(class)
+				for model := range info.Models {
+					w, ok := s.Work(info.Name, model, core.Target{Class: class, Role: c.Role}, fullHD, 3)
+					m, runs := s.Model(info.Name, model, class)
+					require.Equal(t, runs, ok)
+					if !ok {
+						continue
+					}
+					differ[w.Marginal] = true
+					assert.Equal(t, 1.0, w.Batch(1))
+					for n := range 9 {
+						assert.Equal(t, m.Batch(n), w.Batch(n))
+					}
+				}
+			}
+		}
+	}
+	assert.True(t, differ[1], "a cpu gains nothing")
+	assert.Greater(t, len(differ), 1, "a gpu does")
+	w := core.Work{Marginal: .25}
+	assert.Equal(t, []float64{1, 1, 1.25, 2}, []float64{w.Batch(-1), w.Batch(1), w.Batch(2), w.Batch(5)})
+}
+
 func TestHotMethodsDoNotAllocate(t *testing.T) {
 	s := open(t, "measured")
 	q := detectionQuery()

@@ -106,13 +106,13 @@ func (t truth) Slow(n core.NodeID, service string, at core.Time) float64 {
 	return slow
 }
 
-// Cost implements core.Oracle.
-func (t truth) Cost(service string, model int, class string) core.ModelCost {
+// Load implements core.Oracle; 0 for a model that cannot run there.
+func (t truth) Load(service string, model int, class string) core.Time {
 	m, ok := t.Model(service, model, class)
 	if !ok {
-		return core.ModelCost{Marginal: 1}
+		return 0
 	}
-	return core.ModelCost{Load: m.Load, Marginal: m.Batch(2) - 1}
+	return m.Load
 }
 
 // Overhead implements core.Oracle.

@@ -10,7 +10,7 @@ func init() {
 	Register("cwd", "OctopInf's workload distributor: replicas and batches by arrival rates, stages to the edge where they shrink their data",
 		cwdConfig{
 			Interval: 6 * core.Minute, Rescale: 30 * core.Second, HoldUp: 150 * core.Second, HoldDown: 240 * core.Second,
-			MaxReplicas: 4, MaxBatch: 32, Marginal: .2, Safety: 1.2, Resolution: "720p", FPS: 10, InFlight: 4, Buffer: 1,
+			MaxReplicas: 4, MaxBatch: 32, Safety: 1.2, Resolution: "720p", FPS: 10, InFlight: 4, Buffer: 1,
 		}, newCWD)
 }
 
@@ -22,7 +22,6 @@ type cwdConfig struct {
 	HoldDown    core.Time `toml:"hold_down" min:"0" doc:"from a change of a service's replicas to the next removal"`
 	MaxReplicas int       `toml:"max_replicas" min:"1" max:"1000" doc:"most workers of a service at a node for each query that uses it; there each query has its own"`
 	MaxBatch    int       `toml:"max_batch" min:"1" max:"1024" doc:"largest batch (chosen here)"`
-	Marginal    float64   `toml:"marginal" min:"0" max:"1" doc:"time of a further frame in a batch on a gpu, relative to the first; YOLOv5 on V100: .11 to .18, MLPerf ResNet-50 on Orin: .22. A cpu gains nothing"`
 	Safety      float64   `toml:"safety" min:"1" max:"10" doc:"factor on predicted latencies"`
 	Compat      bool      `toml:"compat" doc:"wait in queues as the public code has it: it says M/D/1 and computes M/M/1, twice as much"`
 	Resolution  string    `toml:"resolution" knob:"resolution" doc:"of every query; a smaller camera's is used as it is (720p as static)"`

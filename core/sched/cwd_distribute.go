@@ -18,8 +18,8 @@ func (s *cwd) take(v *core.View) {
 		at := core.Target{Class: n.Class, Role: n.Role}
 		needs := v.Predictor.Needs(t.service, 0, at)
 		t.marginal, t.memory = 1, needs.Memory
-		if needs.GPU > 0 {
-			t.marginal = s.Marginal
+		if w, ok := v.Predictor.Work(t.service, 0, at, s.limit, core.TypicalObjects); ok {
+			t.marginal = w.Marginal
 		}
 		t.most = math.MaxInt32
 		if needs.CPU > 0 {

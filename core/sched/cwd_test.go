@@ -25,7 +25,10 @@ func TestCWDWait(t *testing.T) {
 }
 
 // onGPU gives services a gpu slot each and quick work, so that batches pay.
-type onGPU struct{ core.Predictor }
+type onGPU struct {
+	core.Predictor
+	marginal float64
+}
 
 func (p onGPU) Needs(string, int, core.Target) core.Needs {
 	return core.Needs{CPU: .1, GPU: 1, Memory: 500e6}
@@ -33,13 +36,13 @@ func (p onGPU) Needs(string, int, core.Target) core.Needs {
 
 func (p onGPU) Work(service string, model int, at core.Target, r core.Resolution, objects float64) (core.Work, bool) {
 	w, ok := p.Predictor.Work(service, model, at, r, objects)
-	return core.Work{Mean: w.Mean / 4, SD: w.SD / 4}, ok
+	return core.Work{Mean: w.Mean / 4, SD: w.SD / 4, Marginal: p.marginal}, ok
 }
 
 // clients is n live queries on one edge with a cloud, within a bound.
 func clients(n int, bound core.Time, gpus float64) *core.View {
 	v := schedtest.Regular(n, 2)
-	v.Predictor = onGPU{v.Predictor}
+	v.Predictor = onGPU{v.Predictor, .2}
 	for i := range v.Nodes {
 		v.Nodes[i].Cores, v.Nodes[i].GPUs, v.Nodes[i].Memory = 64, gpus, 0
 	}
@@ -122,6 +125,13 @@ func TestCWDReplicasAndBatches(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 16, last, "without a bound the largest batch is the cheapest")
+	for marginal, batch := range map[float64]int{.2: 32, .95: 2, 1: 1} { // what the belief says of batches counts
+		v := clients(12, 0, 16)
+		v.Predictor = onGPU{v.Predictor.(onGPU).Predictor, marginal}
+		var d core.Decision
+		newCWDForTest(t, "").Schedule(v, &d)
+		assert.Equal(t, batch, max(1, settingAt(&d, "cloud-000", "face_alignment").MaxBatch), "marginal %g", marginal)
+	}
 
 	v := clients(40, core.Second, 2)
 	var d core.Decision

@@ -9,7 +9,7 @@ import (
 
 func init() {
 	Register("jellyfish", "clients mapped to workers by dynamic programming within their end-to-end budgets, the workers' models chosen by annealing",
-		jellyfishConfig{FPS: 15, MaxBatch: 12, Marginal: .2, Start: .0125, End: .0005, Cooling: .99, Hold: 30 * core.Second, InFlight: 2, Buffer: 1},
+		jellyfishConfig{FPS: 15, MaxBatch: 12, Start: .0125, End: .0005, Cooling: .99, Hold: 30 * core.Second, InFlight: 2, Buffer: 1},
 		func(c jellyfishConfig, d Deps) (core.Scheduler, error) {
 			if c.End > c.Start {
 				return nil, &Error{Key: "end", Msg: "must not be above start"}
@@ -22,7 +22,6 @@ func init() {
 type jellyfishConfig struct {
 	FPS      float64   `toml:"fps" knob:"fps" min:"0.01" max:"1000" doc:"frames per second that every client sends; the experiments have 15 and 25"`
 	MaxBatch int       `toml:"max_batch" min:"1" max:"64" doc:"largest batch of a worker"`
-	Marginal float64   `toml:"marginal" min:"0" max:"1" doc:"time of a further frame in a batch on a gpu, relative to the first; YOLOv5 on V100: .11 to .18, MLPerf ResNet-50 on Orin: .22. A cpu gains nothing"`
 	Start    float64   `toml:"start" min:"0.000001" max:"1000" doc:"first temperature of the annealing"`
 	End      float64   `toml:"end" min:"0.000001" max:"1000" doc:"last temperature"`
 	Cooling  float64   `toml:"cooling" min:"0.5" max:"0.9999" doc:"factor of the temperature at each step"`
@@ -204,7 +203,7 @@ func batchLimit(budget, work, marginal float64, most int) int {
 
 // batchTime is what a batch of n takes.
 func batchTime(n int, work, marginal float64) float64 {
-	return work * (1 + float64(float64(n-1)*marginal))
+	return work * core.Work{Marginal: marginal}.Batch(n)
 }
 
 // throughput is how many frames per second a worker serves in batches of b.

@@ -265,16 +265,13 @@ func (s *jellyfish) load(v *core.View, q *core.QueryView, w *jellyWorker, m *jel
 				share = s.shared[k].apps
 			}
 		}
-		marginal, needs := 1., v.Predictor.Needs(service, model, at)
-		if needs.GPU > 0 {
-			marginal = s.Marginal
-		}
+		needs := v.Predictor.Needs(service, model, at)
 		cpu, gpu = cpu+float64(t*needs.CPU*tenants), gpu+float64(t*needs.GPU*tenants)
 		if n.GPUs > 0 { // the others are at work as well
 			t *= max(1, tenants*needs.GPU/n.GPUs)
 		}
 		m.work += t
-		further += t * marginal
+		further += t * work.Marginal
 		m.slowest = max(m.slowest, t*float64(share)/float64(n.Service(service).Workers))
 	}
 	if m.work > 0 {

@@ -21,12 +21,43 @@ func TestBatchLimit(t *testing.T) {
 	assert.InDelta(t, .030, batchTime(11, .010, .2), 1e-12)
 }
 
+// Nexus' saturated batch by the same law is the largest of which two fit the bound.
+func TestSaturatedBatch(t *testing.T) {
+	m := jellyModel{slowest: .010, marginal: .2}
+	for bound, want := range map[float64]struct {
+		batch int
+		rate  float64
+	}{.100: {21, 420}, .060: {11, 366.7}} {
+		assert.Equal(t, want.batch, batchLimit(bound, .010, .2, 64))
+		assert.InDelta(t, want.rate, m.throughput(want.batch), .05)
+	}
+}
+
+// A worker's batch law is what the belief says of its stages.
+func TestJellyfishBelievesInBatches(t *testing.T) {
+	v := crowd(5, core.Second)
+	s := newJellyfish(t)
+	s.levels.resolution, s.levels.quality = len(v.Knobs.Resolutions), len(v.Knobs.Encoders[0].Qualities)
+	s.gather(v)
+	s.equip(v)
+	require.NotEmpty(t, s.workers)
+	for _, w := range s.workers {
+		n := &v.Nodes[w.node]
+		for _, m := range w.ladder {
+			want, ok := v.Predictor.Work(v.Queries[0].Query.Pipeline[0].Service, m.model, core.Target{Class: n.Class, Role: n.Role}, v.Knobs.Resolutions[m.resolution], 0)
+			require.True(t, ok)
+			assert.InDelta(t, want.Marginal, m.marginal, 1e-12)
+			assert.InDelta(t, want.Batch(5)*m.work, batchTime(5, m.work, m.marginal), 1e-12)
+		}
+	}
+}
+
 // The subset that a worker takes has as many frames per second as the best one of all subsets,
 // each judged by the batch that its tightest member allows.
 func TestSubsetIsTheBest(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 500 {
-		s := &jellyfish{jellyfishConfig: jellyfishConfig{MaxBatch: 12, Marginal: .2}}
+		s := &jellyfish{jellyfishConfig: jellyfishConfig{MaxBatch: 12}}
 		m := jellyModel{slowest: .002 + r.Float64()*.05, marginal: .2}
 		limit := 12
 		for i := range 1 + r.IntN(10) {

@@ -213,7 +213,7 @@ func (c *client) addStage(s *slot, o *option, x *oracleSetting, i, at int, out *
 		c.visit(visit{queue: int32(s.first[at]), stage: stage, aside: true, need: needs.CPU, work: work}, o, -1)
 	}
 	if loaded := s.queues[s.first[at]+2+number].loaded; loaded >= 0 && loaded != model {
-		o.change += min(s.cost(name, model, s.v.Nodes[at].Class).Load.Seconds()/lasting, 1)
+		o.change += min(s.load(name, model, s.v.Nodes[at].Class).Seconds()/lasting, 1)
 	}
 	return at == c.host || c.addWay(s, o, x, stage, s.net.link(at, c.host), &out[i])
 }

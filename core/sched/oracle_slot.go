@@ -52,18 +52,21 @@ func (s *slot) layNode(i int) {
 	for k := range n.Services {
 		sv := &n.Services[k]
 		model := max(sv.Model, 0)
-		cost := s.cost(sv.Name, model, n.Class)
-		q := queue{capacity: float64(s.workers(i, k)), gain: 1, marginal: cost.Marginal, loaded: sv.Model, reload: cost.Load.Seconds()}
-		if b := s.batch(i, k); b > 1 {
-			q.gain = float64(b) / (1 + float64(b-1)*cost.Marginal)
+		at := core.Target{Class: n.Class, Role: n.Role}
+		work, ok := s.by.Work(sv.Name, model, at, s.middle(), core.TypicalObjects)
+		if !ok {
+			work.Marginal = 1
 		}
-		work, _ := s.by.Work(sv.Name, model, core.Target{Class: n.Class, Role: n.Role}, s.middle(), core.TypicalObjects)
+		q := queue{capacity: float64(s.workers(i, k)), gain: 1, marginal: work.Marginal, loaded: sv.Model, reload: s.load(sv.Name, model, n.Class).Seconds()}
+		if b := s.batch(i, k); b > 1 {
+			q.gain = float64(b) / work.Batch(b)
+		}
 		if q.capacity > 0 {
 			q.backlog = float64(sv.Queue) * work.Mean.Seconds() / (q.capacity * q.gain)
 		}
-		if s.by.Needs(sv.Name, model, core.Target{Class: n.Class, Role: n.Role}).GPU > 0 {
+		if s.by.Needs(sv.Name, model, at).GPU > 0 {
 			s.queues[gpu].gain = min(s.queues[gpu].gain, q.gain)
-			s.queues[gpu].marginal = max(s.queues[gpu].marginal, cost.Marginal)
+			s.queues[gpu].marginal = max(s.queues[gpu].marginal, work.Marginal)
 		}
 		s.queues = append(s.queues, q)
 	}
@@ -114,11 +117,11 @@ func (s *slot) middle() core.Resolution {
 	return core.Resolution{}
 }
 
-func (s *slot) cost(service string, model int, class string) core.ModelCost {
+func (s *slot) load(service string, model int, class string) core.Time {
 	if s.ahead == nil {
-		return core.ModelCost{Load: core.Second, Marginal: 1}
+		return core.Second
 	}
-	return s.ahead.Cost(service, model, class)
+	return s.ahead.Load(service, model, class)
 }
 
 // largest is the largest batch that a service is let take.
@@ -129,7 +132,8 @@ const largest = 8
 func (s *slot) batch(node, service int) int {
 	n := &s.v.Nodes[node]
 	sv := &n.Services[service]
-	if s.cost(sv.Name, max(sv.Model, 0), n.Class).Marginal < 1 {
+	w, ok := s.by.Work(sv.Name, max(sv.Model, 0), core.Target{Class: n.Class, Role: n.Role}, s.middle(), core.TypicalObjects)
+	if ok && w.Marginal < 1 {
 		return max(largest, sv.MaxBatch)
 	}
 	return max(sv.MaxBatch, 1)
