@@ -30,8 +30,12 @@ type QueryManagerConfig struct {
 	Period       Time       // of the scheduling round
 	Phase        Time       // of the first round, from the start
 	DecisionTime DecisionTime
-	Seed         uint64 // of the jitter of resends
-	Settings     Settings
+	// Staleness is by how much what is measured (runtime context and observations, loads and services
+	// of nodes, estimates of links) reaches the scheduler later than the manager, as under a slower
+	// monitoring system. Its own queries, plans and which nodes are up the manager knows as ever.
+	Staleness Time
+	Seed      uint64 // of the jitter of resends
+	Settings  Settings
 }
 
 // DecisionTime models how long a round's decision takes: its plans come into

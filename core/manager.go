@@ -47,7 +47,8 @@ type QueryManager struct {
 	decision Decision
 	stages   []Assignment // memory of the decision's plans
 	touched  []*managedQuery
-	rows     uint64 // counts heartbeats, to find the jobs that one does not list
+	rows     uint64        // counts heartbeats, to find the jobs that one does not list
+	reports  deque[report] // not old enough for the scheduler
 }
 
 // requester names a submission that has no key.
@@ -104,9 +105,13 @@ type managedNode struct {
 	heard       Time
 	number      uint64 // of the newest heartbeat
 	capacity    Capacity
-	load        NodeLoad
 	services    []ServiceView   // ascending by name
 	queries     []*managedQuery // not yet forgotten by the node, ascending by id
+
+	// What the scheduler is shown of it: how it was when seen.
+	seen  Time
+	load  NodeLoad
+	shown []ServiceView
 
 	acked   uint64 // results up to here are durable
 	learned uint64 // observations up to here are in the windows
@@ -288,8 +293,7 @@ func (m *QueryManager) Query(id QueryID) (s SavedQuery, ok bool) {
 	return SavedQuery{Query: q.q, State: q.state, Since: q.since, Plan: q.plan, Next: q.next}, true
 }
 
-// Runtime returns a query's runtime context as the results that have arrived
-// tell it.
+// Runtime returns a query's runtime context as the scheduler is told it.
 func (m *QueryManager) Runtime(id QueryID) (RuntimeInfo, bool) {
 	q := m.queryOf[id]
 	if q == nil || !q.accepted {
@@ -304,7 +308,7 @@ func (m *QueryManager) Nodes() []NodeView {
 	all := make([]NodeView, len(m.nodes))
 	for i, n := range m.nodes {
 		n.viewInto(&all[i], n.heard)
-		all[i].Services = slices.Clone(n.services)
+		all[i].Services = slices.Clone(n.shown)
 	}
 	return all
 }

@@ -25,6 +25,7 @@ func (n *managedNode) introduce(j *Join) {
 	n.join, n.capacity = *j, j.Capacity
 	n.services = append(n.services[:0], j.Services...)
 	slices.SortFunc(n.services, compareServices)
+	n.shown = append(n.shown[:0], n.services...)
 }
 
 func compareServices(a, b ServiceView) int { return cmp.Compare(a.Name, b.Name) }
@@ -85,7 +86,7 @@ func (m *QueryManager) joins(now Time, j *Join, fx *Effects) {
 // incarnation may be stored already, by an earlier life of the manager.
 func (m *QueryManager) adopt(now Time, n *managedNode, j *Join, known bool, fx *Effects) {
 	n.introduce(j)
-	n.joined, n.told, n.up, n.incarnation, n.heard, n.number = true, false, true, j.Incarnation, now, 0
+	n.joined, n.told, n.up, n.incarnation, n.heard, n.seen, n.number = true, false, true, j.Incarnation, now, now, 0
 	n.load = NodeLoad{}
 	n.charged, n.chargesAt, n.settingsAt = 0, -1, -1
 	if !known {
@@ -122,7 +123,7 @@ func (m *QueryManager) heartbeat(now Time, h *Heartbeat, fx *Effects) {
 		fx.Records = append(fx.Records, &NodeState{At: now, Node: n.id, Incarnation: n.incarnation, Up: true})
 		m.wake(now.Add(m.set.DownAfter), fx)
 	}
-	n.capacity, n.load = h.Capacity, h.Load
+	n.capacity = h.Capacity
 	if len(h.Services) > 0 {
 		n.services = n.services[:0]
 		for i := range h.Services {
@@ -130,7 +131,8 @@ func (m *QueryManager) heartbeat(now Time, h *Heartbeat, fx *Effects) {
 		}
 		slices.SortFunc(n.services, compareServices)
 	}
-	m.takeEstimates(now, h.Links)
+	m.measured(now, n, h)
+	m.mature(now)
 	m.rows++
 	for i := range h.Jobs {
 		m.status(now, n, &h.Jobs[i], fx)

@@ -15,7 +15,7 @@ func (m *QueryManager) syncResults(now Time, msg *SyncResults, fx *Effects) {
 		return
 	}
 	last := msg.First + uint64(len(msg.Results)) - 1
-	m.learn(n, msg)
+	m.learn(now, n, msg)
 	switch {
 	case n.storing:
 	case last <= n.acked:
@@ -49,7 +49,7 @@ func (m *QueryManager) resultChanges(now Time, n *managedNode, results []Result,
 
 // learn takes what is new in a batch into the queries' runtime windows. It does
 // not wait for the save: a round in between is to know.
-func (m *QueryManager) learn(n *managedNode, msg *SyncResults) {
+func (m *QueryManager) learn(now Time, n *managedNode, msg *SyncResults) {
 	for i := range msg.Results {
 		seq := msg.First + uint64(i)
 		if seq <= n.learned {
@@ -63,8 +63,7 @@ func (m *QueryManager) learn(n *managedNode, msg *SyncResults) {
 		}
 		q.next = max(q.next, r.CameraFrame+1)
 		if r.Outcome == OutcomeDone {
-			q.window.Add(&r.Obs)
-			q.observe(&r.Obs)
+			m.observed(now, q, &r.Obs)
 		}
 	}
 }
@@ -94,12 +93,8 @@ func (q *managedQuery) observe(o *Observation) {
 	if q.used == len(q.seen) {
 		q.seen = append(q.seen, Observation{})
 	}
-	slot := &q.seen[q.used]
+	q.seen[q.used].copy(o)
 	q.used++
-	calls := slot.Calls[:0] // whose memory is kept
-	calls = append(calls, o.Calls...)
-	*slot = *o
-	slot.Calls = calls
 }
 
 // observations returns what a round is shown, oldest first.

@@ -25,6 +25,7 @@ func (m *QueryManager) newView() {
 // force after the decision time.
 func (m *QueryManager) schedule(now Time, fx *Effects) {
 	m.round++
+	m.mature(now)
 	m.fillView(now)
 	m.decision.Reset()
 	m.c.Scheduler.Schedule(&m.view, &m.decision)
@@ -87,8 +88,8 @@ func (m *QueryManager) fillView(now Time) {
 // viewInto shows a node as of an instant.
 func (n *managedNode) viewInto(v *NodeView, now Time) {
 	*v = NodeView{
-		ID: n.id, Role: n.join.Role, Class: n.join.Class, Up: n.up, Age: now - n.heard,
-		Capacity: n.capacity, Load: n.load, Services: n.services,
+		ID: n.id, Role: n.join.Role, Class: n.join.Class, Up: n.up, Age: now - n.seen,
+		Capacity: n.capacity, Load: n.load, Services: n.shown,
 	}
 }
 

@@ -35,7 +35,7 @@ func (b *builder) build(f *fileScenario) {
 	s.Duration, s.Warmup = core.Time(f.Duration), core.Time(f.Warmup)
 	s.Store.Delay = core.Time(f.Store.Delay)
 	s.Settings = f.Settings.core()
-	s.KB = KB{Belief: f.KB.Belief, Truth: f.KB.Truth, Noise: f.KB.Noise, Bias: f.KB.Bias}
+	s.KB = KB{Belief: f.KB.Belief, Truth: f.KB.Truth, Noise: f.KB.Noise, Bias: f.KB.Bias, Staleness: core.Time(f.KB.Staleness)}
 	s.KB.Truth = b.reference(s.KB.Truth, "kb.truth")
 	if f.KB.Belief == "" {
 		s.KB.Belief = s.KB.Truth

@@ -33,10 +33,11 @@ type fileScenario struct {
 }
 
 type fileKB struct {
-	Belief string  `toml:"belief" doc:"Set of profiles that schedulers are told: the name of a shipped one, or a folder." absent:"the truth"`
-	Truth  string  `toml:"truth" doc:"Set of profiles that the world follows: the name of a shipped one, or a folder." required:"true"`
-	Noise  float64 `toml:"noise" doc:"Standard deviation of the error of the belief's work figures, in logarithms: 0.2 is about 20%." default:"0" min:"0" max:"10"`
-	Bias   float64 `toml:"bias" doc:"Relative error of all of the belief's work figures: -0.5 halves them." default:"0" above:"-1" max:"1000"`
+	Belief    string   `toml:"belief" doc:"Set of profiles that schedulers are told: the name of a shipped one, or a folder." absent:"the truth"`
+	Truth     string   `toml:"truth" doc:"Set of profiles that the world follows: the name of a shipped one, or a folder." required:"true"`
+	Noise     float64  `toml:"noise" doc:"Standard deviation of the error of the belief's work figures, in logarithms: 0.2 is about 20%." default:"0" min:"0" max:"10"`
+	Bias      float64  `toml:"bias" doc:"Relative error of all of the belief's work figures: -0.5 halves them." default:"0" above:"-1" max:"1000"`
+	Staleness duration `toml:"staleness" doc:"By how much what is measured while the system runs (content, what calls took, loads, queues, rates of links) reaches the scheduler later than it could." default:"0s"`
 }
 
 type fileScheduler struct {

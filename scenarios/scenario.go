@@ -32,13 +32,17 @@ type Scenario struct {
 	Settings  core.Settings // zero fields stand for their defaults
 }
 
-// KB names the two sets of the knowledge base. The perturbation applies to the
-// belief only, on top of what its profiles say.
+// KB names the two sets of the knowledge base. Noise and bias apply to the belief
+// only, on top of what its profiles say.
 type KB struct {
 	Belief string  // what schedulers are told
 	Truth  string  // what the world does
 	Noise  float64 // standard deviation of the belief's log error, one draw for each figure
 	Bias   float64 // relative error of every figure of the belief: 0.1 = told 10% too long
+
+	// Staleness is by how much what is measured reaches the scheduler later than it could:
+	// core.QueryManagerConfig's.
+	Staleness core.Time
 }
 
 // Scheduler is who decides, and how often.

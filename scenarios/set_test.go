@@ -29,6 +29,7 @@ func TestSet(t *testing.T) {
 		{[]string{"seed=42"}, uint64(42), func(s *Scenario) any { return s.Seed }},
 		{[]string{"name=7"}, "7", func(s *Scenario) any { return s.Name }},
 		{[]string{"kb.noise=.3"}, .3, func(s *Scenario) any { return s.KB.Noise }},
+		{[]string{"kb.staleness=1500ms"}, 1500 * core.Millisecond, func(s *Scenario) any { return s.KB.Staleness }},
 		{[]string{"kb.belief=original"}, "original", func(s *Scenario) any { return s.KB.Belief }},
 		{[]string{"camera.classroom.fps=10"}, 10., func(s *Scenario) any { return s.Cameras[0].FPS }},
 		{[]string{"camera.classroom.loop=true"}, true, func(s *Scenario) any { return s.Cameras[0].Loop }},

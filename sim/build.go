@@ -227,7 +227,7 @@ func (s *Sim) managerConfig(sch core.Scheduler) core.QueryManagerConfig {
 	c := core.QueryManagerConfig{
 		Node: n.id, Incarnation: n.inc, Scheduler: sch, Predictor: s.belief, Knobs: spec.Knobs,
 		Services: s.belief.Services(), Period: spec.Period, DecisionTime: spec.DecisionTime, Settings: s.sc.Settings,
-		Seed:  s.o.Seed,
+		Seed: s.o.Seed, Staleness: s.sc.KB.Staleness,
 		Phase: core.Time(s.keys.root.Name("round").Uniform() * float64(spec.Period)),
 	}
 	for _, n := range s.nodes {

@@ -66,7 +66,7 @@ func (b *seen) Send(m *core.Send) { b.c.Sent(b.s.k.Now(), m); b.Backend.Send(m) 
 // randomScenario makes a small system, a load and a number of faults from a seed.
 func randomScenario(seed uint64) (*scenarios.Scenario, sched.Spec) {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
-	text := fmt.Sprintf("name = \"random-%d\"\nduration = \"%ds\"\n[kb]\nbelief = \"measured\"\ntruth = \"measured\"\nbias = %.2f\n", seed, 11+r.IntN(3), r.Float64()-.5)
+	text := fmt.Sprintf("name = \"random-%d\"\nduration = \"%ds\"\n[kb]\nbelief = \"measured\"\ntruth = \"measured\"\nbias = %.2f\nstaleness = \"%ds\"\n", seed, 11+r.IntN(3), r.Float64()-.5, seed%3)
 	text += fmt.Sprintf("[scheduler]\nname = \"latfirst\"\nperiod = %q\ndecision_time = { constant = \"%dms\" }\n", []string{"500ms", "1s", "3s"}[r.IntN(3)], r.IntN(200))
 	edges := 1 + r.IntN(3)
 	classes := []string{"tx2-gpu", "tx2-cpu", "rack-cpu", "rack-gpu"}

@@ -69,3 +69,15 @@ func TestSamplesCoverOutages(t *testing.T) {
 		assert.InEpsilon(t, want, n.EnergyJ, 1e-6)
 	}
 }
+
+// A controller that sees what became of its plans a minute later than others does worse by them.
+func TestStalenessCosts(t *testing.T) {
+	joint := func(staleness string) float64 {
+		sc, err := scenarios.Load("face", []string{"kb.staleness=" + staleness})
+		require.NoError(t, err)
+		return *runOf(t, sc, 2*core.Minute, "pid", 1).SLOTime.Joint
+	}
+	fresh, old := joint("0s"), joint("60s")
+	t.Logf("%.3f, and %.3f a minute later", fresh, old)
+	assert.Less(t, old, fresh-.3)
+}
