@@ -110,7 +110,7 @@ func TestHeartbeatTellsLinks(t *testing.T) {
 	l := h[0].Links[0]
 	assert.Equal(t, core.NodeID("edge1"), l.From)
 	assert.Equal(t, core.NodeID("cloud"), l.To)
-	assert.Equal(t, 20, l.Samples)
+	assert.Equal(t, 40, l.Samples, "transfers one after the other")
 	assert.InEpsilon(t, 2.5e6, l.Rate, 1e-9)
 	assert.Equal(t, 20*msec, l.RTT)
 	assert.Positive(t, l.Age)

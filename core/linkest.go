@@ -28,17 +28,23 @@ const (
 // union of overlapping transfers), over that time.
 //
 // Small calls are the reference: bytes and time of a transfer are counted from
-// those of the quickest small call. Failing that, twice an answer's quickest way
-// back stands for the round trip, and failing that the quickest of all calls; in each case
-// the difference of two calls is what is measured. What is not measured is not
-// told.
+// those of the quickest small call; failing that from the foot of the line (below); failing that,
+// twice an answer's quickest way back stands for the round trip; and failing that the quickest
+// of all calls. In each case the difference of two calls is what is measured. What is not
+// measured is not told.
+//
+// Where transfers do not overlap, how their time grows with their size tells the rate as
+// well (linkLine). That needs no reference, which may be off by a call's overhead, and
+// no large transfers. So it goes before samples, as long as it is sure.
 type linkMeter struct {
 	to      NodeID
 	open    []linkTransfer // not looked at yet
 	samples []linkSample   // oldest first
+	line    linkLine       // transfers that had the link to themselves
 	sorted  []float64      // scratch
 	small   linkMinimum    // the way there of small calls
 	any     linkMinimum    // the way there of all calls
+	foot    linkMinimum    // the way there of no bytes, by the line
 	answer  linkMinimum    // the way back of small answers
 	rtt     linkMinimum    // the round trip of small calls
 	horizon Time           // scratch: since when calls are under way
@@ -82,7 +88,7 @@ func (l *linkMeter) full() bool { return len(l.open) >= linkOpen }
 
 // reference returns the time and the bytes from which transfers are counted.
 func (l *linkMeter) reference(now Time) (r linkReading) {
-	for _, m := range [...]*linkMinimum{&l.small, &l.answer, &l.any} {
+	for _, m := range [...]*linkMinimum{&l.small, &l.foot, &l.answer, &l.any} {
 		if r = m.get(now); r.ok {
 			return r
 		}
@@ -116,6 +122,9 @@ func (l *linkMeter) fold(now, horizon Time) {
 		switch busy := l.open[i:j]; {
 		case end <= horizon:
 			l.sample(now, end, bytes, end-start)
+			if len(busy) == 1 {
+				l.line.add(t.start+t.took, t.took, t.bytes)
+			}
 		case horizon-start >= linkCut:
 			kept = l.cut(now, start, horizon, ref, busy, kept)
 		default:
@@ -184,8 +193,17 @@ func (l *linkMeter) estimate(now Time) LinkEstimate {
 		old++
 	}
 	l.samples = l.samples[:copy(l.samples, l.samples[old:])]
-	e := LinkEstimate{RTT: l.roundTrip(now), Samples: len(l.samples)}
-	if e.Samples == 0 {
+	l.line.forget(now)
+	e := LinkEstimate{RTT: l.roundTrip(now)}
+	if e.Rate, e.Samples = l.line.rate(); e.Samples > 0 {
+		e.Age = now - l.line.points[len(l.line.points)-1].at
+		if foot := l.line.foot(e.Rate, e.Samples); foot > 0 {
+			l.foot.add(now, foot, 0)
+		}
+		return e
+	}
+	if e.Samples = len(l.samples); e.Samples == 0 {
+		e.Least = l.line.least()
 		return e
 	}
 	l.sorted = l.sorted[:0]

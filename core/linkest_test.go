@@ -13,10 +13,13 @@ import (
 
 // linkWorld is a link whose transfers share its rate, and calls that cross it.
 type linkWorld struct {
-	rate     float64 // bytes/s
-	delay    Time    // each way
-	overhead Time    // of a call
-	back     bool    // whether the way back is told
+	rate     float64                // bytes/s
+	delay    Time                   // each way
+	overhead Time                   // of a call
+	back     bool                   // whether the way back is told
+	rateAt   func(now Time) float64 // instead of rate
+	jitter   func() Time            // on top of the delay there
+	see      func(now Time)         // after each look
 	calls    []*linkCall
 	meter    linkMeter
 }
@@ -37,6 +40,9 @@ func (w *linkWorld) run(t Time) {
 	beat := Second
 	var open []*linkCall
 	for now := Time(0); now < t; now += tick {
+		if w.rateAt != nil {
+			w.rate = w.rateAt(now)
+		}
 		for len(w.calls) > 0 && w.calls[0].at <= now {
 			open = append(open, w.calls[0])
 			w.calls = w.calls[1:]
@@ -52,6 +58,9 @@ func (w *linkWorld) run(t Time) {
 			if c.end == 0 && c.at+w.overhead <= now {
 				if c.left -= w.rate * tick.Seconds() / float64(sharing); c.left <= 0 {
 					c.end = now + tick + w.delay
+					if w.jitter != nil {
+						c.end += w.jitter()
+					}
 					c.answered = c.end + c.work + w.delay + FromSeconds(c.got/w.rate)
 				}
 			}
@@ -61,6 +70,9 @@ func (w *linkWorld) run(t Time) {
 		if now >= beat {
 			beat += Second
 			w.meter.fold(now, horizon)
+			if w.see != nil {
+				w.see(now)
+			}
 		}
 	}
 }
@@ -154,7 +166,7 @@ func TestLinkIsNotGuessed(t *testing.T) {
 		l.add(i*100*Millisecond, i*100*Millisecond-20*Millisecond, &small, 1000, 200)
 	}
 	l.fold(10*Second, 10*Second)
-	assert.Equal(t, LinkEstimate{RTT: 20 * Millisecond}, l.estimate(10*Second), "small calls tell the round trip only")
+	assert.Equal(t, LinkEstimate{RTT: 20 * Millisecond, Least: 100_000}, l.estimate(10*Second), "equal small calls tell the round trip, and how fast it is at least")
 
 	medium := callParts{there: 15 * Millisecond, back: 10 * Millisecond} // 30 kB in 5 ms
 	l.add(11*Second, 11*Second-25*Millisecond, &medium, 30_000, 200)

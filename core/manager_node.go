@@ -146,15 +146,23 @@ func (m *QueryManager) heartbeat(now Time, h *Heartbeat, fx *Effects) {
 
 // takeEstimates takes in what a node's calls told of links. Of two nodes that
 // tell of one link, the newer sample counts; an estimate without samples leaves
-// the last one standing, with its age.
+// the last one standing, with its age, unless calls prove that one too low: then
+// the rate is not known any more.
 func (m *QueryManager) takeEstimates(now Time, links []LinkView) {
 	for i := range links {
 		e := &links[i]
 		at, found := slices.BinarySearchFunc(m.view.Links, e, compareLinks)
-		if !found || e.Samples <= 0 {
+		if !found {
 			continue
 		}
 		have, from := &m.view.Links[at], &m.links[at]
+		if e.Samples <= 0 {
+			if have.Samples > 0 && e.Least > lineContra*have.Rate {
+				have.LinkEstimate = from.nominal
+			}
+			have.Least = e.Least
+			continue
+		}
 		if have.Samples > 0 && now-e.Age < from.at-from.age {
 			continue
 		}

@@ -92,10 +92,11 @@ type LinkView struct {
 // LinkEstimate is what the host's own calls tell of a link. With Samples 0, Rate
 // and RTT are the nominal ones.
 type LinkEstimate struct {
-	Rate    float64 // bytes per second, median of the last 10 s
+	Rate    float64 // bytes per second, of the last 10 s
 	RTT     Time    // the smallest round trip seen without work, wait and transfer
 	Age     Time    // of the newest sample
-	Samples int     // behind the median
+	Samples int     // behind the rate
+	Least   float64 // bytes per second that a call got lately, where lately no rate could be told
 }
 
 // Input says what a service is fed with when it is not a source stage.

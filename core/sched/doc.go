@@ -16,7 +16,7 @@
 //   - round_robin.go, pid.go, fc.go, awstream.go, chameleon.go, videostorm.go, jcab.go,
 //     cwd.go, jellyfish.go, adamec.go: baselines from the literature, each with what
 //     its paper does, where it deviates and the source of every constant; files that begin with
-//     the same name are parts of it. home.go, bound.go and linkrate.go are what
+//     the same name are parts of it. home.go, bound.go and link.go are what
 //     several of them share.
 //   - oracle.go: an upper bound, which alone is told the truth; its parts are in
 //     files that begin with the same name.

@@ -57,8 +57,7 @@ type jcabConfig struct {
 // encoder's quality and a split of the pipeline between the host and a server are
 // configurations as well. Where the closed form leaves a query less than it sends though
 // the link has room, it gets what it sends and the others split the rest: the paper's latency
-// has no queue that would tell. The rate of a link that was not measured for long is what the
-// last calls got (linkRates).
+// has no queue that would tell.
 //
 // As published it starts with empty queues, that is with the best accuracy that fits, and it bounds
 // the mean: a query that is late half of the time is on time for it.
@@ -74,7 +73,6 @@ type jcab struct {
 	t        jcabTable     // of the query in hand
 	log      []jcabMove    // markov: what was accepted
 	order    []int         // scratch of share
-	rates    []float64     // scratch of lay
 }
 
 // jcabState is what is remembered of a query.
@@ -178,14 +176,13 @@ func (s *jcab) search(v *core.View) {
 // lay lists the links and the services, without load.
 func (s *jcab) lay(v *core.View) {
 	s.queries, s.links, s.stations, s.first = s.queries[:0], s.links[:0], s.stations[:0], s.first[:0]
-	s.rates = linkRates(v, s.rates[:0])
 	s.linksOf = append(s.linksOf[:0], 0)
 	for i := range v.Links {
 		l := &v.Links[i]
 		for n := len(s.linksOf) - 1; n < len(v.Nodes) && v.Nodes[n].ID < l.From; n++ {
 			s.linksOf = append(s.linksOf, i)
 		}
-		s.links = append(s.links, jcabLink{rate: s.rates[i], to: nodeAt(v, l.To), back: linkIndex(v, l.To, l.From)})
+		s.links = append(s.links, jcabLink{rate: l.Rate, to: nodeAt(v, l.To), back: linkIndex(v, l.To, l.From)})
 	}
 	for len(s.linksOf) <= len(v.Nodes) {
 		s.linksOf = append(s.linksOf, len(v.Links))

@@ -52,8 +52,7 @@ type jellyfishConfig struct {
 // services' workers take batches alike, and l is the sum over the stages.
 //
 // Deviations. Bandwidth: a client counts on an equal share of the measured rate of its
-// link, since here clients of one host share it, or of what the last calls got where it was
-// not measured for long (linkRates). Services that several pipelines use are
+// link, since here clients of one host share it. Services that several pipelines use are
 // divided among them, and so are a node's gpu slots among those that it could run.
 // Throughput is that of the busiest stage or device. As there l is a profile, nothing that
 // is measured on: the belief's for a typical picture. Frames per second are rounded up to
@@ -83,7 +82,6 @@ type jellyfish struct {
 	seats  []jellySeat // scratch of mapping: clients that a worker can take
 	rank   []int       // workers, the most accurate first
 	ranks  []int       // scratch of load: models of the stages
-	rates  []float64   // scratch of route
 	sums   []uint64    // reachable sums, a row for each seat and one more
 	now    jellyTry
 	next   jellyTry

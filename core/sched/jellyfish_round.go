@@ -93,10 +93,9 @@ func (s *jellyfish) route(v *core.View) {
 	n := len(v.Nodes)
 	s.routes = slices.Grow(s.routes[:0], n*n)[:n*n]
 	clear(s.routes)
-	s.rates = linkRates(v, s.rates[:0])
 	for i := range v.Links {
 		l := &v.Links[i]
-		from, to, rate := nodeAt(v, l.From), nodeAt(v, l.To), s.rates[i]
+		from, to, rate := nodeAt(v, l.From), nodeAt(v, l.To), l.Rate
 		if from < 0 || to < 0 || !(rate > 0) {
 			continue
 		}
