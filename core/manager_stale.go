@@ -66,7 +66,7 @@ func (n *managedNode) show(at Time, l NodeLoad, s []ServiceView) {
 
 // copy makes o what from is, in o's own memory.
 func (o *Observation) copy(from *Observation) {
-	calls := append(o.Calls[:0], from.Calls...)
+	calls := o.Calls[:0]
 	*o = *from
-	o.Calls = calls
+	o.Calls = append(calls, from.Calls...)
 }
