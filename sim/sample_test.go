@@ -23,6 +23,8 @@ type spans struct {
 	end   core.Time // of the fault
 }
 
+func (s *spans) Query(core.QueryID, string) {}
+
 func (s *spans) Record(r core.Record) {
 	n, ok := r.(*core.NodeSample)
 	if !ok || n.Node != s.node {
