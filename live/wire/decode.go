@@ -21,6 +21,9 @@ const (
 	FormType = "multipart/form-data"
 )
 
+// maxAhead bounds the memory that is taken on a body's announced length alone.
+const maxAhead = 1 << 20
+
 // maxProblems bounds how many wrong fields one error names.
 const maxProblems = 8
 
@@ -34,12 +37,7 @@ func Read(body io.Reader, length, limit int64) ([]byte, error) {
 	if body == nil {
 		return nil, nil
 	}
-	var b []byte
-	if length > 0 {
-		b = make([]byte, 0, length+1) // and a byte to see the end by
-	} else {
-		b = make([]byte, 0, 512)
-	}
+	b := make([]byte, 0, min(max(length, 511), maxAhead)+1) // and a byte to see the end by
 	for {
 		if len(b) == cap(b) {
 			b = slices.Grow(b, 1)
@@ -363,6 +361,9 @@ func (b *binder) object(p *path, s *shape, v reflect.Value, depth int) error {
 		if f.group >= 0 && v.Field(f.group).IsNil() {
 			g := v.Field(f.group)
 			g.Set(reflect.New(g.Type().Elem()))
+		}
+		if f.optional && f.shape.kind == kindPointer && b.peek() == 'n' { // it is left out, not null
+			return b.mismatch(&at, f.shape.elem, &f.limits, depth+1)
 		}
 		return b.value(&at, f.shape, &f.limits, v.FieldByIndex(f.index), depth+1)
 	})

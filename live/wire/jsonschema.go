@@ -31,7 +31,8 @@ func (d *describer) schema(s *shape) map[string]any {
 	case kindTuple:
 		return map[string]any{"type": "array", "items": d.schema(s.elem), "minItems": s.typ.Len(), "maxItems": s.typ.Len()}
 	case kindLoose:
-		return map[string]any{"type": []any{"number", "string"}, "description": s.want(&limits{})}
+		words := []any{wordNaN, wordInfinity, "-" + wordInfinity}
+		return map[string]any{"anyOf": []any{map[string]any{"type": "number"}, map[string]any{"enum": words}}}
 	case kindText:
 		return textSchema(s)
 	case kindString:

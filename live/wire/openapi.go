@@ -17,7 +17,7 @@ func OpenAPI(version string, of ...Port) []byte {
 	if len(of) == 0 {
 		of = Ports()
 	}
-	d := describer{schemas: map[string]any{}}
+	d := describer{schemas: map[string]any{}, refusals: map[string]any{}}
 	paths := map[string]any{}
 	for _, r := range Routes() {
 		if slices.Contains(of, r.Port) {
@@ -35,6 +35,7 @@ func OpenAPI(version string, of ...Port) []byte {
 		"paths": paths,
 		"components": map[string]any{
 			"schemas":         d.schemas,
+			"responses":       d.refusals,
 			"securitySchemes": map[string]any{"token": map[string]any{"type": "http", "scheme": "bearer", "description": "A token of the role user or node. From the loopback none is needed."}},
 		},
 	}
@@ -45,8 +46,8 @@ func OpenAPI(version string, of ...Port) []byte {
 	return append(data, '\n')
 }
 
-// describer gathers the schemas of named types.
-type describer struct{ schemas map[string]any }
+// describer gathers the schemas of named types and the answers that refuse.
+type describer struct{ schemas, refusals map[string]any }
 
 // route adds a route. Where one path is on several ports, the path tells all of them.
 func (d *describer) route(r *Route, paths map[string]any) {
@@ -183,13 +184,22 @@ func (d *describer) responses(r *Route) map[string]any {
 	}
 	all := map[string]any{"200": map[string]any{"description": "Done.", "content": ok}}
 	for _, code := range r.Errors() {
-		answer := map[string]any{"description": http.StatusText(code), "content": content(JSONType, ref("Error"))}
-		if code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable {
-			answer["headers"] = map[string]any{"Retry-After": map[string]any{"description": "Seconds.", "schema": map[string]any{"type": "integer"}}}
+		name := strings.ReplaceAll(http.StatusText(code), " ", "")
+		all[strconv.Itoa(code)] = map[string]any{"$ref": "#/components/responses/" + name}
+		if d.refusals[name] == nil {
+			d.refusals[name] = refusal(code)
 		}
-		all[strconv.Itoa(code)] = answer
 	}
 	return all
+}
+
+// refusal is the answer of an HTTP status.
+func refusal(code int) map[string]any {
+	answer := map[string]any{"description": http.StatusText(code), "content": content(JSONType, ref("Error"))}
+	if code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable {
+		answer["headers"] = map[string]any{"Retry-After": map[string]any{"description": "Seconds.", "schema": map[string]any{"type": "integer"}}}
+	}
+	return answer
 }
 
 func ref(name string) map[string]any { return map[string]any{"$ref": "#/components/schemas/" + name} }

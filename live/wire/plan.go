@@ -61,7 +61,7 @@ type PlanExtra struct {
 type StageAssignment struct {
 	Stage   string `json:"stage,omitzero" doc:"The stage's name." most:"256"`
 	NodeID  string `json:"node_id" most:"256"`
-	ModelID int    `json:"model_id"`
+	ModelID int    `json:"model_id" min:"0" max:"255"`
 }
 
 // FromPlan returns a query's plan as it goes over the wire. q is the query whose
@@ -138,11 +138,11 @@ func (v *VideoConf) core() core.VideoConf {
 
 // check holds that a plan is there or not.
 func (p *Plan) check(say func(field, want string)) {
-	if (p.VideoConf == nil) != (p.FlowMapping == nil) {
-		say("video_conf", "is null and flow_mapping is not, or the reverse: want both or neither")
-	}
-	if p.PlanExtra != nil && p.VideoConf == nil {
-		say("revision", "stands without video_conf and flow_mapping, want them too")
+	switch {
+	case p.VideoConf == nil && p.FlowMapping != nil, p.PlanExtra != nil && p.VideoConf == nil:
+		say("video_conf", "is null, want an object: a plan has flow_mapping and video_conf")
+	case p.VideoConf != nil && p.FlowMapping == nil:
+		say("flow_mapping", "is null, want an object: a plan has flow_mapping and video_conf")
 	}
 }
 

@@ -141,8 +141,8 @@ type Frame struct {
 	Boxes      []Box     `json:"bbox,omitzero"`
 	Prob       []float64 `json:"prob,omitzero"`
 	FrameID    float64   `json:"frame_id" doc:"Number of the camera frame, from 1."`
-	NLoop      int64     `json:"n_loop" doc:"Number of the processed frame, from 1."`
-	Delay      float64   `json:"delay" doc:"Amortised delay, seconds."`
+	NLoop      int64     `json:"n_loop" doc:"Number of the processed frame, from 1." min:"0"`
+	Delay      float64   `json:"delay" doc:"Amortised delay, seconds." min:"0" max:"1e6"`
 	ExtPlan    Plan      `json:"ext_plan"`
 	ExtRuntime Runtime   `json:"ext_runtime"`
 }
@@ -231,16 +231,6 @@ func (s *SyncResult) Observed(seq uint64, at core.Time, gap int64, revision uint
 // core's, from 0.
 func frameNumber(id float64) int64 {
 	return int64(math.Min(math.Max(id-1, 0), 1<<53))
-}
-
-// check bounds what a frame of the original tells.
-func (f *Frame) check(say func(field, want string)) {
-	if !(f.Delay >= 0 && f.Delay <= 1e6) {
-		say("delay", "is out of range, want seconds from 0 to 1e6")
-	}
-	if f.NLoop < 0 {
-		say("n_loop", "is negative, want a number from 1")
-	}
 }
 
 // Results answers GET /query/get_result/ID and get_agg_info/ID; null before the first result.

@@ -92,31 +92,30 @@ func picture(t testing.TB, width, height int) []byte {
 	return b.Bytes()
 }
 
-// pictureOf returns a JPEG whose Python literal has so many characters: a comment
-// of NULs, which are four characters each, and letters, which are one, fills it up.
+// pictureOf returns a JPEG whose Python literal has so many characters: comments of
+// NULs, which are four characters each, and letters, which are one, fill it up.
 func pictureOf(t testing.TB, characters int) []byte {
 	b := picture(t, 16, 16)
-	const header = 2 + 2 // marker and length of a comment
-	for {
-		missing := characters - LiteralLen(b)
-		if missing == 0 {
-			return b
-		}
-		require.Greater(t, missing, 4*header, "too few characters for a JPEG")
-		n := min((missing-4*header)/4, 60000)
-		letters := 0
-		segment := func() []byte {
-			s := []byte{0xff, 0xfe, byte((n + letters + 2) >> 8), byte(n + letters + 2)}
-			return append(append(s, make([]byte, n)...), bytes.Repeat([]byte("a"), letters)...)
-		}
-		with := func() []byte { return append(append(append([]byte{}, b[:2]...), segment()...), b[2:]...) }
-		for n > 0 && LiteralLen(with()) > characters {
-			n--
-		}
-		for letters = 0; n < 60000 && LiteralLen(with()) < characters; letters++ {
-		}
-		b = with()
+	with := func(nuls, letters int) []byte {
+		n := 2 + nuls + letters
+		out := append([]byte{}, b[:2]...)
+		out = append(out, 0xff, 0xfe, byte(n>>8), byte(n))
+		out = append(out, make([]byte, nuls)...)
+		return append(append(out, bytes.Repeat([]byte("a"), letters)...), b[2:]...)
 	}
+	for characters-LiteralLen(b) > 4*61_000 {
+		b = with(60_000, 0)
+	}
+	most := (characters - LiteralLen(b)) / 4
+	for nuls := most; nuls >= 0 && nuls > most-10; nuls-- {
+		for letters := range 40 {
+			if p := with(nuls, letters); LiteralLen(p) == characters {
+				return p
+			}
+		}
+	}
+	require.Fail(t, "no JPEG of that many characters", characters)
+	return nil
 }
 
 // fill sets v to random content that core promises to be possible.
@@ -142,7 +141,7 @@ func fill(r *rand.Rand, v reflect.Value) {
 	case reflect.Bool:
 		v.SetBool(r.IntN(2) == 0)
 	case reflect.Int, reflect.Int64:
-		v.SetInt(int64(r.Uint64() >> r.IntN(64)) * int64(1-2*r.IntN(2)))
+		v.SetInt(int64(r.Uint64()>>r.IntN(64)) * int64(1-2*r.IntN(2)))
 	case reflect.Uint64:
 		v.SetUint(r.Uint64() >> r.IntN(64))
 	case reflect.Float64:
@@ -153,15 +152,15 @@ func fill(r *rand.Rand, v reflect.Value) {
 }
 
 var fillers = map[reflect.Type]func(*rand.Rand) any{
-	reflect.TypeFor[core.QueryID]():  func(r *rand.Rand) any { return r.Uint64()>>r.IntN(63) | 1 },
-	reflect.TypeFor[core.Role]():     func(r *rand.Rand) any { return uint8(r.IntN(numRoles)) },
-	reflect.TypeFor[core.Mode]():     func(r *rand.Rand) any { return uint8(r.IntN(numModes)) },
-	reflect.TypeFor[core.Outcome]():  func(r *rand.Rand) any { return uint8(r.IntN(numOutcomes)) },
-	reflect.TypeFor[core.Reason]():   func(r *rand.Rand) any { return uint8(r.IntN(core.NumReasons)) },
-	reflect.TypeFor[core.State]():    func(r *rand.Rand) any { return uint8(r.IntN(numStates)) },
-	reflect.TypeFor[core.Pipeline](): func(r *rand.Rand) any { return randomPipeline(r) },
-	reflect.TypeFor[core.NodeID]():   func(r *rand.Rand) any { return "n" + randomText(r) },
-	reflect.TypeFor[core.CameraID](): func(r *rand.Rand) any { return "c" + randomText(r) },
+	reflect.TypeFor[core.QueryID]():    func(r *rand.Rand) any { return r.Uint64()>>r.IntN(63) | 1 },
+	reflect.TypeFor[core.Role]():       func(r *rand.Rand) any { return uint8(r.IntN(numRoles)) },
+	reflect.TypeFor[core.Mode]():       func(r *rand.Rand) any { return uint8(r.IntN(numModes)) },
+	reflect.TypeFor[core.Outcome]():    func(r *rand.Rand) any { return uint8(r.IntN(numOutcomes)) },
+	reflect.TypeFor[core.Reason]():     func(r *rand.Rand) any { return uint8(r.IntN(core.NumReasons)) },
+	reflect.TypeFor[core.State]():      func(r *rand.Rand) any { return uint8(r.IntN(numStates)) },
+	reflect.TypeFor[core.Pipeline]():   func(r *rand.Rand) any { return randomPipeline(r) },
+	reflect.TypeFor[core.NodeID]():     func(r *rand.Rand) any { return "n" + randomText(r) },
+	reflect.TypeFor[core.CameraID]():   func(r *rand.Rand) any { return "c" + randomText(r) },
 	reflect.TypeFor[core.Resolution](): func(r *rand.Rand) any { return randomResolution(r) },
 	reflect.TypeFor[core.Constraint](): func(r *rand.Rand) any {
 		return core.Constraint{Delay: randomBound(r), Latency: randomBound(r), Accuracy: []float64{0, 1, r.Float64()}[r.IntN(3)]}
@@ -281,3 +280,6 @@ func tree(t testing.TB, data []byte) any {
 	require.NoError(t, json.Unmarshal(data, &v), "%s", data)
 	return v
 }
+
+// newOf returns a pointer to a zero value of a type.
+func newOf(t reflect.Type) any { return reflect.New(t).Interface() }

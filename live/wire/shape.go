@@ -30,7 +30,7 @@ const (
 // three go by it, so that they cannot differ.
 //
 // A struct's fields have the tags json (name, and omitzero for a field that may
-// be missing and is left out when zero), doc, min, max, above (a number's bounds),
+// be missing and is left out when zero; it cannot be null), doc, min, max, above (a number's bounds),
 // most (elements or characters), enum (words parted by |) and unless (the field
 // that may stand in its place). An embedded pointer to a struct is a group of extra
 // fields, that peers of the original do not send: its fields stand among the others, and

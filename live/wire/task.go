@@ -232,7 +232,7 @@ func readForm(body io.Reader, boundary string, l *Limits, part func(name string,
 	for n := 0; ; n++ {
 		p, err := r.NextRawPart()
 		switch {
-		case errors.Is(err, io.EOF):
+		case err == io.EOF: // itself: a form without an end wraps it
 			return nil
 		case limited.left < 0:
 			return tooLarge(l.Body)
