@@ -276,7 +276,8 @@ func (b *binder) number(p *path, s *shape, l *limits, v reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	ok, x := false, 0.0
+	var ok bool
+	var x float64
 	switch s.kind {
 	case kindInt:
 		n, err := strconv.ParseInt(text, 10, 64)

@@ -216,6 +216,7 @@ func absent(v reflect.Value) bool {
 		return v.IsNil()
 	case reflect.Float64:
 		return math.Float64bits(v.Float()) == 0
+	default:
+		return v.IsZero()
 	}
-	return v.IsZero()
 }

@@ -174,10 +174,7 @@ func FormatLiteral(b []byte) string {
 	return w.String()
 }
 
-// literalBound is the most characters that a literal of n bytes can have.
-func literalBound(n int) int { return len(`b''`) + 4*n }
-
-// quoteOffset names an element in an error about an image.
+// imageName names a field, or an element of it (i >= 0), in an error about an image.
 func imageName(field string, i int) string {
 	if i < 0 {
 		return field

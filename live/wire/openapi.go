@@ -105,11 +105,13 @@ func roles(a Access) []any {
 
 // operationID makes a name of a method and a path: getQueryList.
 func operationID(r *Route) string {
-	id := strings.ToLower(r.Method)
+	var id strings.Builder
+	id.WriteString(strings.ToLower(r.Method))
 	for _, w := range strings.FieldsFunc(r.Path, func(c rune) bool { return !unicode.IsLetter(c) }) {
-		id += strings.ToUpper(w[:1]) + w[1:]
+		id.WriteString(strings.ToUpper(w[:1]))
+		id.WriteString(w[1:])
 	}
-	return id
+	return id.String()
 }
 
 func pathParameters(r *Route) []any {
@@ -146,9 +148,9 @@ func pathParameters(r *Route) []any {
 // request returns the content of a route's request.
 func (d *describer) request(r *Route) map[string]any {
 	if r.Request != typeOf[Task]() {
-		return content(JSONType, d.schema(shapeOf(r.Request)))
+		return content(d.schema(shapeOf(r.Request)))
 	}
-	c := content(JSONType, d.schema(shapeOf(typeOf[literalTask]())))
+	c := content(d.schema(shapeOf(typeOf[literalTask]())))
 	c[JPEGType] = map[string]any{"schema": map[string]any{}}
 	c[FormType] = map[string]any{"schema": d.form("One of image and faces must be there.", typeOf[taskContext](), true)}
 	return c
@@ -167,18 +169,19 @@ func (d *describer) form(doc string, context reflect.Type, image bool) map[strin
 	return map[string]any{"type": "object", "description": doc, "properties": props}
 }
 
-func content(media string, schema any) map[string]any {
-	return map[string]any{media: map[string]any{"schema": schema}}
+// content is a JSON body of a schema.
+func content(schema any) map[string]any {
+	return map[string]any{JSONType: map[string]any{"schema": schema}}
 }
 
 func (d *describer) responses(r *Route) map[string]any {
 	var ok map[string]any
 	switch {
 	case r.Answer == typeOf[TaskAnswer]():
-		ok = content(JSONType, d.schema(shapeOf(typeOf[literalAnswer]())))
+		ok = content(d.schema(shapeOf(typeOf[literalAnswer]())))
 		ok[FormType] = map[string]any{"schema": d.form("Sent where crops were asked for and the request held no literals.", typeOf[literalAnswer](), false)}
 	case r.Answer != nil:
-		ok = content(JSONType, d.schema(shapeOf(r.Answer)))
+		ok = content(d.schema(shapeOf(r.Answer)))
 	default:
 		ok = map[string]any{r.Media: map[string]any{}}
 	}
@@ -195,7 +198,7 @@ func (d *describer) responses(r *Route) map[string]any {
 
 // refusal is the answer of an HTTP status.
 func refusal(code int) map[string]any {
-	answer := map[string]any{"description": http.StatusText(code), "content": content(JSONType, ref("Error"))}
+	answer := map[string]any{"description": http.StatusText(code), "content": content(ref("Error"))}
 	if code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable {
 		answer["headers"] = map[string]any{"Retry-After": map[string]any{"description": "Seconds.", "schema": map[string]any{"type": "integer"}}}
 	}

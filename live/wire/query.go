@@ -134,7 +134,7 @@ func FromSubmitAnswer(m *core.SubmitAnswer, sideAddr string) *SubmitAnswer {
 
 // Core returns the answer.
 func (a *SubmitAnswer) Core() *core.SubmitAnswer {
-	return &core.SubmitAnswer{Request: a.RequestExtra.number(), Query: core.QueryID(a.QueryID), Err: a.Err}
+	return &core.SubmitAnswer{Request: a.number(), Query: core.QueryID(a.QueryID), Err: a.Err}
 }
 
 func (x *RequestExtra) number() uint64 {
@@ -185,7 +185,7 @@ func FromStopAnswer(m *core.StopAnswer) *StopAnswer {
 
 // Core returns the answer.
 func (a *StopAnswer) Core() *core.StopAnswer {
-	return &core.StopAnswer{Request: a.RequestExtra.number(), Query: core.QueryID(a.QueryID), Err: a.Err}
+	return &core.StopAnswer{Request: a.number(), Query: core.QueryID(a.QueryID), Err: a.Err}
 }
 
 // QueryList answers GET /query/list: a page of queries, ascending by id.

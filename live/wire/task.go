@@ -232,7 +232,7 @@ func readForm(body io.Reader, boundary string, l *Limits, part func(name string,
 	for n := 0; ; n++ {
 		p, err := r.NextRawPart()
 		switch {
-		case err == io.EOF: // itself: a form without an end wraps it
+		case errors.Is(err, io.EOF) && errors.Unwrap(err) == nil: // a form without an end wraps it
 			return nil
 		case limited.left < 0:
 			return tooLarge(l.Body)
@@ -292,6 +292,7 @@ func (t *Task) Encode(plain bool) (contentType string, body []byte, err error) {
 		return JSONType, body, err
 	case EncodingMultipart:
 		return encodeForm(t.Image, t.Faces, &taskContext{Boxes: t.Boxes, Prob: t.Prob, Crops: t.Crops})
+	default:
 	}
 	if t.Faces != nil || t.Boxes != nil || t.Prob != nil || t.Image == nil {
 		panic("wire: a task that is not one image alone has no encoding as a JPEG")

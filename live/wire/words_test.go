@@ -140,9 +140,8 @@ func status2(t *testing.T, err error) int {
 
 // asked is a query manager with one node, to whom requests are put.
 type asked struct {
-	m     *core.QueryManager
-	fx    core.Effects
-	saved uint64
+	m  *core.QueryManager
+	fx core.Effects
 }
 
 func newAsked() *asked {
