@@ -85,7 +85,7 @@ func DecodeInto(data []byte, v any) error {
 	if b.peek() == 0 && b.i == len(data) {
 		return Errorf(http.StatusBadRequest, "the body is empty; send JSON: %s", shapeOf(p.Type()).want(&limits{}))
 	}
-	err := b.value(nil, shapeOf(p.Type()), &limits{}, p, 0)
+	err := b.value(shapeOf(p.Type()), &limits{}, p, 0)
 	if err == nil {
 		err = b.end()
 	}
@@ -111,23 +111,32 @@ func ReadJSON(contentType string, body io.Reader, length, limit int64, v any) er
 	return DecodeInto(data, v)
 }
 
-// path leads to a value that is being read; the text is made only when needed.
-type path struct {
-	up    *path
-	key   string // "" = an element
+// path leads to the value that is being read or written; the text is made only
+// when needed.
+type path []step
+
+// step is an element, or a field if index is negative.
+type step struct {
+	key   string
 	index int
 }
 
-func (p *path) String() string {
-	switch {
-	case p == nil:
-		return ""
-	case p.key == "":
-		return p.up.String() + "[" + strconv.Itoa(p.index) + "]"
-	case p.up == nil:
-		return p.key
+func (p *path) push(key string, index int) { *p = append(*p, step{key, index}) }
+func (p *path) pop()                       { *p = (*p)[:len(*p)-1] }
+
+func (p path) String() string {
+	var b strings.Builder
+	for i, s := range p {
+		switch {
+		case s.index >= 0:
+			b.WriteString("[" + strconv.Itoa(s.index) + "]")
+		case i > 0:
+			b.WriteString("." + s.key)
+		default:
+			b.WriteString(s.key)
+		}
 	}
-	return p.up.String() + "." + p.key
+	return b.String()
 }
 
 // checker is a type with rules that tie fields to each other. check calls say with
@@ -139,22 +148,30 @@ type checker interface {
 // binder reads JSON into Go values by their shapes.
 type binder struct {
 	scanner
+	path     path
 	problems []string
 }
 
-// wrong notes what is wrong at a path.
-func (b *binder) wrong(p *path, text string) {
+// wrong notes what is wrong with the value that is being read.
+func (b *binder) wrong(text string) {
 	if len(b.problems) == maxProblems {
 		b.problems = append(b.problems, "and more")
 	}
 	if len(b.problems) > maxProblems {
 		return
 	}
-	at := p.String()
+	at := b.path.String()
 	if at == "" {
 		at = "the body"
 	}
 	b.problems = append(b.problems, shorten(at, 200)+" "+text)
+}
+
+// wrongField notes what is wrong with a field of the object that has been read.
+func (b *binder) wrongField(name, text string) {
+	b.path.push(name, -1)
+	b.wrong(text)
+	b.path.pop()
 }
 
 // shorten bounds a piece of text that came from outside.
@@ -184,18 +201,18 @@ func kindName(c byte) string {
 
 // mismatch notes that a value of another kind stands where want is wanted, and
 // skips it.
-func (b *binder) mismatch(p *path, s *shape, l *limits, depth int) error {
+func (b *binder) mismatch(s *shape, l *limits, depth int) error {
 	name := kindName(b.peek())
 	if err := b.skip(depth); err != nil {
 		return err
 	}
-	b.wrong(p, "is "+name+", want "+s.want(l))
+	b.wrong("is " + name + ", want " + s.want(l))
 	return nil
 }
 
 // value reads the next value into v. Its error is of the syntax; what is wrong with
 // the value itself is noted.
-func (b *binder) value(p *path, s *shape, l *limits, v reflect.Value, depth int) error {
+func (b *binder) value(s *shape, l *limits, v reflect.Value, depth int) error {
 	c := b.peek()
 	switch s.kind {
 	case kindPointer:
@@ -203,29 +220,29 @@ func (b *binder) value(p *path, s *shape, l *limits, v reflect.Value, depth int)
 			return b.word("null")
 		}
 		v.Set(reflect.New(s.elem.typ))
-		return b.value(p, s.elem, l, v.Elem(), depth)
+		return b.value(s.elem, l, v.Elem(), depth)
 	case kindObject:
 		if c == '{' {
-			return b.object(p, s, v, depth)
+			return b.object(s, v, depth)
 		}
 	case kindDict:
 		if c == '{' {
-			return b.dict(p, s, l, v, depth)
+			return b.dict(s, l, v, depth)
 		}
 	case kindList, kindTuple:
 		if c == '[' {
-			return b.list(p, s, l, v, depth)
+			return b.list(s, l, v, depth)
 		}
 	case kindText, kindString:
 		if c == '"' {
-			return b.text(p, s, l, v)
+			return b.text(s, l, v)
 		}
 	case kindLoose:
 		if c == '"' {
-			return b.loose(p, v)
+			return b.loose(v)
 		}
 		if c == '-' || c >= '0' && c <= '9' {
-			return b.number(p, s, l, v)
+			return b.number(s, l, v)
 		}
 	case kindBool:
 		if c == 't' || c == 'f' {
@@ -234,44 +251,44 @@ func (b *binder) value(p *path, s *shape, l *limits, v reflect.Value, depth int)
 		}
 	default:
 		if c == '-' || c >= '0' && c <= '9' {
-			return b.number(p, s, l, v)
+			return b.number(s, l, v)
 		}
 	}
-	return b.mismatch(p, s, l, depth)
+	return b.mismatch(s, l, depth)
 }
 
-func (b *binder) text(p *path, s *shape, l *limits, v reflect.Value) error {
+func (b *binder) text(s *shape, l *limits, v reflect.Value) error {
 	text, err := b.str()
 	if err != nil {
 		return err
 	}
 	if s.kind == kindText {
 		if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil {
-			b.wrong(p, "is "+strconv.Quote(shorten(text, 60))+", want "+s.want(l))
+			b.wrong("is " + strconv.Quote(shorten(text, 60)) + ", want " + s.want(l))
 		}
 		return nil
 	}
 	if l.most > 0 && len(text) > l.most || len(l.enum) > 0 && !slices.Contains(l.enum, text) {
-		b.wrong(p, "is "+strconv.Quote(shorten(text, 60))+", want "+s.want(l))
+		b.wrong("is " + strconv.Quote(shorten(text, 60)) + ", want " + s.want(l))
 	}
 	v.SetString(text)
 	return nil
 }
 
-func (b *binder) loose(p *path, v reflect.Value) error {
+func (b *binder) loose(v reflect.Value) error {
 	text, err := b.str()
 	if err != nil {
 		return err
 	}
 	f, ok := parseLoose(text)
 	if !ok {
-		b.wrong(p, "is "+strconv.Quote(shorten(text, 60))+", want "+shapeOf(looseType).want(&limits{}))
+		b.wrong("is " + strconv.Quote(shorten(text, 60)) + ", want " + shapeOf(looseType).want(&limits{}))
 	}
 	v.SetFloat(float64(f))
 	return nil
 }
 
-func (b *binder) number(p *path, s *shape, l *limits, v reflect.Value) error {
+func (b *binder) number(s *shape, l *limits, v reflect.Value) error {
 	text, integer, err := b.scanner.number()
 	if err != nil {
 		return err
@@ -280,29 +297,29 @@ func (b *binder) number(p *path, s *shape, l *limits, v reflect.Value) error {
 	var x float64
 	switch s.kind {
 	case kindInt:
-		n, err := strconv.ParseInt(text, 10, 64)
+		n, err := strconv.ParseInt(string(text), 10, 64)
 		if ok = integer && err == nil && !v.OverflowInt(n); ok {
 			v.SetInt(n)
 			x = float64(n)
 		}
 	case kindUint:
-		n, err := strconv.ParseUint(text, 10, 64)
+		n, err := strconv.ParseUint(string(text), 10, 64)
 		if ok = integer && err == nil && !v.OverflowUint(n); ok {
 			v.SetUint(n)
 			x = float64(n)
 		}
 	default:
-		x, err = strconv.ParseFloat(text, 64)
+		x, err = strconv.ParseFloat(string(text), 64)
 		ok = err == nil
 		v.SetFloat(x)
 	}
 	if !ok || !l.inside(x) {
-		b.wrong(p, "is "+shorten(text, 40)+", want "+s.want(l))
+		b.wrong("is " + shorten(string(text), 40) + ", want " + s.want(l))
 	}
 	return nil
 }
 
-func (b *binder) list(p *path, s *shape, l *limits, v reflect.Value, depth int) error {
+func (b *binder) list(s *shape, l *limits, v reflect.Value, depth int) error {
 	n, most := 0, l.most
 	if s.kind == kindTuple {
 		most = v.Len()
@@ -320,33 +337,36 @@ func (b *binder) list(p *path, s *shape, l *limits, v reflect.Value, depth int) 
 			}
 			v.SetLen(n)
 		}
-		at := path{up: p, index: n - 1}
-		return b.value(&at, s.elem, &limits{}, v.Index(n-1), depth+1)
+		b.path.push("", n-1)
+		err := b.value(s.elem, &limits{}, v.Index(n-1), depth+1)
+		b.path.pop()
+		return err
 	})
 	if err == nil && (most > 0 && n > most || s.kind == kindTuple && n < most) {
-		b.wrong(p, "has "+strconv.Itoa(n)+" elements, want "+s.want(l))
+		b.wrong("has " + strconv.Itoa(n) + " elements, want " + s.want(l))
 	}
 	return err
 }
 
-func (b *binder) dict(p *path, s *shape, l *limits, v reflect.Value, depth int) error {
+func (b *binder) dict(s *shape, l *limits, v reflect.Value, depth int) error {
 	v.Set(reflect.MakeMap(s.typ))
 	return b.members(depth, func(key string) error {
-		at := path{up: p, key: key}
+		b.path.push(key, -1)
+		defer b.path.pop()
 		e := reflect.New(s.elem.typ).Elem()
-		if err := b.value(&at, s.elem, l, e, depth+1); err != nil {
+		if err := b.value(s.elem, l, e, depth+1); err != nil {
 			return err
 		}
 		k := reflect.ValueOf(key).Convert(s.typ.Key())
 		if v.MapIndex(k).IsValid() {
-			b.wrong(&at, "stands there twice, want it once")
+			b.wrong("stands there twice, want it once")
 		}
 		v.SetMapIndex(k, e)
 		return nil
 	})
 }
 
-func (b *binder) object(p *path, s *shape, v reflect.Value, depth int) error {
+func (b *binder) object(s *shape, v reflect.Value, depth int) error {
 	var seen uint64
 	err := b.members(depth, func(key string) error {
 		i, known := s.byName[key]
@@ -354,9 +374,10 @@ func (b *binder) object(p *path, s *shape, v reflect.Value, depth int) error {
 			return b.skip(depth + 1)
 		}
 		f := &s.fields[i]
-		at := path{up: p, key: key}
+		b.path.push(f.name, -1)
+		defer b.path.pop()
 		if seen&(1<<i) != 0 {
-			b.wrong(&at, "stands there twice, want it once")
+			b.wrong("stands there twice, want it once")
 		}
 		seen |= 1 << i
 		if f.group >= 0 && v.Field(f.group).IsNil() {
@@ -364,22 +385,22 @@ func (b *binder) object(p *path, s *shape, v reflect.Value, depth int) error {
 			g.Set(reflect.New(g.Type().Elem()))
 		}
 		if f.optional && f.shape.kind == kindPointer && b.peek() == 'n' { // it is left out, not null
-			return b.mismatch(&at, f.shape.elem, &f.limits, depth+1)
+			return b.mismatch(f.shape.elem, &f.limits, depth+1)
 		}
-		return b.value(&at, f.shape, &f.limits, v.FieldByIndex(f.index), depth+1)
+		return b.value(f.shape, &f.limits, v.FieldByIndex(f.index), depth+1)
 	})
 	if err != nil {
 		return err
 	}
-	b.missing(p, s, v, seen)
+	b.missing(s, v, seen)
 	if c, ok := v.Addr().Interface().(checker); ok && len(b.problems) == 0 {
-		c.check(func(field, want string) { b.wrong(&path{up: p, key: field}, want) })
+		c.check(b.wrongField)
 	}
 	return nil
 }
 
 // missing notes the fields that must be there and are not.
-func (b *binder) missing(p *path, s *shape, v reflect.Value, seen uint64) {
+func (b *binder) missing(s *shape, v reflect.Value, seen uint64) {
 	for i := range s.fields {
 		f := &s.fields[i]
 		switch {
@@ -393,7 +414,7 @@ func (b *binder) missing(p *path, s *shape, v reflect.Value, seen uint64) {
 			}
 			text += " (or " + f.unless + ")"
 		}
-		b.wrong(&path{up: p, key: f.name}, text)
+		b.wrongField(f.name, text)
 	}
 }
 

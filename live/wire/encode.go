@@ -44,7 +44,7 @@ func EncodePlain(v any) ([]byte, error) { return encode(v, true) }
 func encode(v any, plain bool) ([]byte, error) {
 	r := reflect.ValueOf(v)
 	w := writer{b: make([]byte, 0, 512), plain: plain}
-	if err := w.value(nil, shapeOf(r.Type()), r); err != nil {
+	if err := w.value(shapeOf(r.Type()), r); err != nil {
 		return nil, err
 	}
 	return append(w.b, '\n'), nil
@@ -53,44 +53,47 @@ func encode(v any, plain bool) ([]byte, error) {
 // writer writes Go values as JSON by their shapes.
 type writer struct {
 	b     []byte
+	path  path
 	plain bool
 }
 
-func (w *writer) fail(p *path, text string) error {
-	return errors.New("wire: " + p.String() + " cannot be written as JSON: " + text)
+func (w *writer) fail(text string) error {
+	return errors.New("wire: " + w.path.String() + " cannot be written as JSON: " + text)
 }
 
-func (w *writer) value(p *path, s *shape, v reflect.Value) error {
+func (w *writer) value(s *shape, v reflect.Value) error {
 	switch s.kind {
 	case kindPointer:
 		if v.IsNil() {
 			w.b = append(w.b, "null"...)
 			return nil
 		}
-		return w.value(p, s.elem, v.Elem())
+		return w.value(s.elem, v.Elem())
 	case kindObject:
-		return w.object(p, s, v)
+		return w.object(s, v)
 	case kindDict:
-		return w.dict(p, s, v)
+		return w.dict(s, v)
 	case kindList, kindTuple:
 		w.b = append(w.b, '[')
 		for i := range v.Len() {
 			if i > 0 {
 				w.b = append(w.b, ',')
 			}
-			if err := w.value(&path{up: p, index: i}, s.elem, v.Index(i)); err != nil {
+			w.path.push("", i)
+			if err := w.value(s.elem, v.Index(i)); err != nil {
 				return err
 			}
+			w.path.pop()
 		}
 		w.b = append(w.b, ']')
 	case kindText:
 		text, err := v.Interface().(encoding.TextMarshaler).MarshalText()
 		if err != nil {
-			return w.fail(p, err.Error())
+			return w.fail(err.Error())
 		}
-		return w.text(p, string(text))
+		return w.text(string(text))
 	case kindString:
-		return w.text(p, v.String())
+		return w.text(v.String())
 	case kindBool:
 		w.b = strconv.AppendBool(w.b, v.Bool())
 	case kindInt:
@@ -98,12 +101,12 @@ func (w *writer) value(p *path, s *shape, v reflect.Value) error {
 	case kindUint:
 		w.b = strconv.AppendUint(w.b, v.Uint(), 10)
 	default:
-		return w.float(p, v.Float(), s.kind == kindLoose)
+		return w.float(v.Float(), s.kind == kindLoose)
 	}
 	return nil
 }
 
-func (w *writer) float(p *path, x float64, loose bool) error {
+func (w *writer) float(x float64, loose bool) error {
 	switch {
 	case !math.IsNaN(x) && !math.IsInf(x, 0):
 		format := byte('f')
@@ -112,22 +115,22 @@ func (w *writer) float(p *path, x float64, loose bool) error {
 		}
 		w.b = strconv.AppendFloat(w.b, x, format, -1, 64)
 	case !loose:
-		return w.fail(p, strconv.FormatFloat(x, 'g', -1, 64)+" is no number")
+		return w.fail(strconv.FormatFloat(x, 'g', -1, 64) + " is no number")
 	case x < 0:
-		return w.text(p, "-"+wordInfinity)
+		return w.text("-" + wordInfinity)
 	case x > 0:
-		return w.text(p, wordInfinity)
+		return w.text(wordInfinity)
 	default:
-		return w.text(p, wordNaN)
+		return w.text(wordNaN)
 	}
 	return nil
 }
 
 // text writes a string. Bytes below the space and the two that JSON needs are
 // escaped, all else stands as it is.
-func (w *writer) text(p *path, s string) error {
+func (w *writer) text(s string) error {
 	if !utf8.ValidString(s) {
-		return w.fail(p, strconv.Quote(shorten(s, 60))+" is not UTF-8")
+		return w.fail(strconv.Quote(shorten(s, 60)) + " is not UTF-8")
 	}
 	const hex = "0123456789abcdef"
 	w.b = slices.Grow(w.b, len(s)+2)
@@ -150,7 +153,7 @@ func (w *writer) text(p *path, s string) error {
 	return nil
 }
 
-func (w *writer) dict(p *path, s *shape, v reflect.Value) error {
+func (w *writer) dict(s *shape, v reflect.Value) error {
 	keys := v.MapKeys()
 	slices.SortFunc(keys, func(a, b reflect.Value) int {
 		switch x, y := a.String(), b.String(); {
@@ -166,20 +169,21 @@ func (w *writer) dict(p *path, s *shape, v reflect.Value) error {
 		if i > 0 {
 			w.b = append(w.b, ',')
 		}
-		at := path{up: p, key: k.String()}
-		if err := w.text(&at, k.String()); err != nil {
+		w.path.push(k.String(), -1)
+		if err := w.text(k.String()); err != nil {
 			return err
 		}
 		w.b = append(w.b, ':')
-		if err := w.value(&at, s.elem, v.MapIndex(k)); err != nil {
+		if err := w.value(s.elem, v.MapIndex(k)); err != nil {
 			return err
 		}
+		w.path.pop()
 	}
 	w.b = append(w.b, '}')
 	return nil
 }
 
-func (w *writer) object(p *path, s *shape, v reflect.Value) error {
+func (w *writer) object(s *shape, v reflect.Value) error {
 	w.b = append(w.b, '{')
 	first := true
 	for i := range s.fields {
@@ -195,14 +199,12 @@ func (w *writer) object(p *path, s *shape, v reflect.Value) error {
 			w.b = append(w.b, ',')
 		}
 		first = false
-		at := path{up: p, key: f.name}
-		if err := w.text(&at, f.name); err != nil {
+		w.b = append(append(append(w.b, '"'), f.name...), '"', ':')
+		w.path.push(f.name, -1)
+		if err := w.value(f.shape, x); err != nil {
 			return err
 		}
-		w.b = append(w.b, ':')
-		if err := w.value(&at, f.shape, x); err != nil {
-			return err
-		}
+		w.path.pop()
 	}
 	w.b = append(w.b, '}')
 	return nil

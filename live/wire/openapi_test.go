@@ -405,3 +405,27 @@ func TestRoutes(t *testing.T) {
 		}
 	}
 }
+
+// TestRouteDecodes a body into the type of its route.
+func TestRouteDecodes(t *testing.T) {
+	for _, r := range Routes() {
+		v := whole()[r.Request]
+		if v == nil {
+			continue
+		}
+		data, err := Encode(v)
+		require.NoError(t, err)
+		got, err := r.Decode(JSONType, strings.NewReader(string(data)), int64(len(data)))
+		require.NoError(t, err)
+		assert.Equal(t, v, got)
+		_, err = r.Decode("text/plain", strings.NewReader(string(data)), -1)
+		assert.Equal(t, 415, status(t, err))
+		none, err := r.Decode("", strings.NewReader(""), 0)
+		if r.Optional {
+			require.NoError(t, err)
+			assert.Equal(t, newOf(r.Request), none)
+		} else {
+			assert.Equal(t, 415, status(t, err))
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"io"
 	"net/http"
 	"reflect"
 	"slices"
@@ -218,6 +219,20 @@ func Routes() []Route {
 		}
 	}
 	return all
+}
+
+// Decode reads and decodes a request's JSON body into a new value of r.Request, and
+// returns a pointer to it; errors as of ReadJSON. length is the Content-Length, -1 = not told. A body that may be missing and
+// has no length is the zero value. Tasks have ReadTask.
+func (r *Route) Decode(contentType string, body io.Reader, length int64) (any, error) {
+	v := reflect.New(r.Request).Interface()
+	if r.Optional && length == 0 {
+		return v, nil
+	}
+	if err := ReadJSON(contentType, body, length, r.Limit, v); err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 // typeOf keeps the table short.

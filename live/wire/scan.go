@@ -177,7 +177,7 @@ func hexDigit(c byte) (byte, bool) {
 }
 
 // number takes a number and tells whether it is written as an integer.
-func (s *scanner) number() (text string, integer bool, err error) {
+func (s *scanner) number() (text []byte, integer bool, err error) {
 	from := s.i
 	if s.at() == '-' {
 		s.i++
@@ -186,12 +186,12 @@ func (s *scanner) number() (text string, integer bool, err error) {
 	if s.at() == '0' {
 		s.i++
 	} else if !s.digits() {
-		return "", false, s.fail("want a value")
+		return nil, false, s.fail("want a value")
 	}
 	if s.at() == '.' {
 		integer = false
 		if s.i++; !s.digits() {
-			return "", false, s.fail("want a digit after the point")
+			return nil, false, s.fail("want a digit after the point")
 		}
 	}
 	if c := s.at(); c == 'e' || c == 'E' {
@@ -201,10 +201,10 @@ func (s *scanner) number() (text string, integer bool, err error) {
 			s.i++
 		}
 		if !s.digits() {
-			return "", false, s.fail("want a digit in the exponent")
+			return nil, false, s.fail("want a digit in the exponent")
 		}
 	}
-	return string(s.b[from:s.i]), integer, nil
+	return s.b[from:s.i], integer, nil
 }
 
 // at returns the byte that is next, 0 at the end.
