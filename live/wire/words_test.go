@@ -63,8 +63,12 @@ func TestFrameHeader(t *testing.T) {
 		assert.Equal(t, 400, status(t, err), s)
 	}
 	for _, h := range []http.Header{
-		{FrameHeader: {"a/1/2/3/4"}}, {CapturedHeader: {"1"}}, {FrameHeader: {"a/1/2/3/4", "a/1/2/3/4"}, CapturedHeader: {"1"}},
-		{FrameHeader: {"a/1/2/3/4"}, CapturedHeader: {"1.5"}}, {FrameHeader: {"a/1/2/3/4"}, CapturedHeader: {"+1"}}, {FrameHeader: {"x"}, CapturedHeader: {"1"}},
+		{FrameHeader: {"a/1/2/3/4"}},
+		{CapturedHeader: {"1"}},
+		{FrameHeader: {"a/1/2/3/4", "a/1/2/3/4"}, CapturedHeader: {"1"}},
+		{FrameHeader: {"a/1/2/3/4"}, CapturedHeader: {"1.5"}},
+		{FrameHeader: {"a/1/2/3/4"}, CapturedHeader: {"+1"}},
+		{FrameHeader: {"x"}, CapturedHeader: {"1"}},
 	} {
 		_, err := FrameOf(h)
 		assert.Equal(t, 400, status(t, err), h)
