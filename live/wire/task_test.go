@@ -157,6 +157,7 @@ func TestTaskRefuses(t *testing.T) {
 		{[2]string{FormType, cut[1]}, 400, "boundary"},
 		{[2]string{cut[0], cut[1][:len(cut[1])-40]}, 400, "part image: the body could not be read"},
 		{[2]string{cut[0], "x"}, 400, "form is broken"},
+		{[2]string{cut[0], strings.Repeat("a\n", 60_000)}, 413, "100000 bytes"},
 		{mp(), 422, "neither"},
 		{mp("image", "x"), 415, "no JPEG"},
 		{mp("image", string(good), "image", string(good)), 422, "two parts image"},
