@@ -59,7 +59,7 @@ deps:
 ## golden: write the golden files of tests again (look at the difference before you commit it)
 .PHONY: golden
 golden:
-	$(GO) test ./cmd/vidq-sim ./core ./scenarios -update
+	$(GO) test ./cmd/vidq-sim ./core ./scenarios ./live/wire -update
 
 ## bench: the benchmarks, and the kernel's time against a C++ priority queue of the same run
 .PHONY: bench
@@ -83,7 +83,7 @@ soak:
 ## fuzz: each fuzz target for 30 seconds
 .PHONY: fuzz
 fuzz:
-	@for p in ./kb ./scenarios; do \
+	@for p in ./kb ./scenarios ./live/wire; do \
 		for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
 			$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 30s $$p || exit 1; \
 		done; \
