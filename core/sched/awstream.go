@@ -53,8 +53,8 @@ type awstreamConfig struct {
 //     sent. The paper's online profiler evaluates five configurations all the time
 //     on raw data, for accuracy as well; nobody measures accuracy here.
 //   - A probe sends the next configurations themselves, paced at probe_gain times
-//     what they need, and goes back if that congests. The paper injects dummy
-//     traffic, which the system cannot; so its R > B(c(i+1)) is R > alpha B(c(i+1))
+//     what they need once their first frame, a key frame that would fill any pace, is
+//     through, and goes back if that congests. The paper injects dummy traffic, which the system cannot; so its R > B(c(i+1)) is R > alpha B(c(i+1))
 //     here, since no more than B can be delivered.
 //   - After a probe that failed the next waits for hold. The paper's may begin at
 //     once, and disturbs as often.
@@ -178,13 +178,14 @@ func (s *awstream) run(v *core.View, l *awLink, d *core.Decision) {
 			p.Stages = slices.Clone(app.stages)
 			d.Set(q.Query.ID, p)
 		}
-		switch pace := l.state == awProbe && c.rate > 0; {
+		pace := l.state == awProbe && c.rate > 0 && (app.paced || app.heard == q.Plan.Revision && same(&p, &q.Plan))
+		switch {
 		case pace:
 			d.Pacing = append(d.Pacing, core.Pacing{Query: q.Query.ID, Rate: s.ProbeGain * c.rate})
 		case app.paced:
 			d.Pacing = append(d.Pacing, core.Pacing{Query: q.Query.ID})
 		}
-		app.paced = l.state == awProbe && c.rate > 0
+		app.paced = pace
 	}
 	l.end()
 }

@@ -73,19 +73,20 @@ type awSignals struct {
 	congested bool    // a queue above the threshold, frames lost, a spike or silence
 	empty     bool    // the queues of all applications, under the present configurations
 	rate      float64 // delivered, bytes per second
+	needed    float64 // of the present configurations, by what their frames were seen to be
 }
 
 // look measures.
 func (s *awstream) look(v *core.View, l *awLink) awSignals {
 	r := awSignals{empty: true}
 	var bytes, seconds float64
-	needed, frames, silent := 0.0, 0, 0
+	frames, silent := 0, 0
 	for i := range l.apps {
 		q, app := l.apps[i].q, l.apps[i].app
 		c := &app.profile[app.at]
-		needed += c.rate
 		r.rate += app.delivered(q, c)
 		n := app.judge(q, &r, s.Queue, &bytes, &seconds)
+		r.needed += c.rate * app.seen / app.scale
 		frames += n
 		if n > 0 {
 			app.heard = q.Plan.Revision
@@ -102,7 +103,7 @@ func (s *awstream) look(v *core.View, l *awLink) awSignals {
 	r.known = frames > 0 || silent > 0
 	switch {
 	case frames == 0:
-		r.congested, r.rate = silent > 0, awSilence*needed
+		r.congested, r.rate = silent > 0, awSilence*r.needed
 	case bytes > 0:
 		rtt := 0.0
 		if k := v.Link(l.key.from, l.key.to); k != nil {
@@ -176,7 +177,8 @@ func network(o *core.Observation, host core.NodeID) (bytes, seconds float64) {
 // sums, and returns how many there are.
 func (a *awApp) judge(q *core.QueryView, r *awSignals, queue core.Time, bytes, seconds *float64) (n int) {
 	fps := min(q.Plan.Video.FPS, q.Camera.FPS)
-	gaps, wait, size := 0.0, core.Time(0), 0.0
+	gaps, wait, size, usual := 0.0, core.Time(0), 0.0, 0.0
+	fresh := a.heard != q.Plan.Revision
 	for i := range q.Observations {
 		o := &q.Observations[i]
 		if o.Revision != q.Plan.Revision {
@@ -184,6 +186,9 @@ func (a *awApp) judge(q *core.QueryView, r *awSignals, queue core.Time, bytes, s
 		}
 		b, t := network(o, q.Query.Node)
 		size += b
+		if n > 0 || !fresh { // a stream begins with a key frame, which is larger than those that follow
+			usual += b
+		}
 		*seconds += t
 		wait = waited(q, o)
 		if n++; n > 1 {
@@ -194,8 +199,12 @@ func (a *awApp) judge(q *core.QueryView, r *awSignals, queue core.Time, bytes, s
 		return 0
 	}
 	*bytes += size
-	if c := &a.profile[a.at]; c.frame > 0 && q.Plan.Video == c.video {
-		a.seen += (size/float64(n)/c.frame*a.scale - a.seen) * takeWeight
+	counted := float64(n)
+	if fresh {
+		counted--
+	}
+	if c := &a.profile[a.at]; c.frame > 0 && q.Plan.Video == c.video && counted > 0 {
+		a.seen += (usual/counted/c.frame*a.scale - a.seen) * takeWeight
 	}
 	if d := q.Query.Constraint.Latency; d > 0 {
 		queue = min(queue, d/2)
@@ -258,7 +267,7 @@ func (l *awLink) advance(c *awstreamConfig, now core.Time, r *awSignals) {
 			}
 			if n := l.shares.below(c.Alpha * rate); n < l.n || l.state != awDegrade {
 				l.enter(awDegrade, now)
-				l.least, l.before, l.rolled = 0, 0, now // a spike is sudden: what lasts is how the link is now
+				l.forget(now) // a spike is sudden: what lasts is how the link is now
 				l.set(min(n, l.n))
 			}
 		case !r.empty:
@@ -275,7 +284,7 @@ func (l *awLink) advance(c *awstreamConfig, now core.Time, r *awSignals) {
 			l.set(min(l.n+l.stride, top))
 		}
 	case awProbe:
-		reached := r.rate > c.Alpha*l.shares.totals[l.n]
+		reached := r.rate > c.Alpha*r.needed
 		switch late := now-l.since >= 2*c.ProbeTime; {
 		case r.congested || late && !reached:
 			l.enter(awSteady, now)
@@ -291,8 +300,15 @@ func (l *awLink) advance(c *awstreamConfig, now core.Time, r *awSignals) {
 
 func (l *awLink) enter(s awState, now core.Time) { l.state, l.since = s, now }
 
-// set puts so many steps of the shares into force.
+// forget begins the minimum anew.
+func (l *awLink) forget(now core.Time) { l.least, l.before, l.rolled = 0, 0, now }
+
+// set puts so many steps of the shares into force. What frames of other sizes took is no
+// measure for those that come now.
 func (l *awLink) set(n int) {
+	if n != l.n {
+		l.forget(l.rolled)
+	}
 	for ; l.n < n; l.n++ {
 		l.apps[l.shares.steps[l.n]].app.at++
 	}

@@ -187,6 +187,7 @@ func TestAWStreamStates(t *testing.T) {
 	now := core.Second
 	step := func(s awSignals, state awState, at int, why string) {
 		t.Helper()
+		s.needed = l.shares.totals[l.n] // frames are of the size that the profile says
 		l.advance(&c, now, &s)
 		assert.Equal(t, state, l.state, why)
 		assert.Equal(t, at, app.at, why)
@@ -222,7 +223,7 @@ func TestAWStreamStates(t *testing.T) {
 	l.retry = 0
 	for range 8 {
 		now += 3 * core.Second
-		l.advance(&c, now, &awSignals{known: true, empty: true, rate: 9e6})
+		l.advance(&c, now, &awSignals{known: true, empty: true, rate: 9e6, needed: 5e6})
 	}
 	assert.Equal(t, 4, app.at)
 	step(empty(9), awSteady, 4, "nothing is left to be probed for")

@@ -59,8 +59,9 @@ type cwdConfig struct {
 // may have been in a batch. A query whose host has no server runs on the host.
 // CORAL, which gives models lanes of gpu time, is not part of it: the world has no such lanes.
 //
-// As published it neither looks at accuracy nor sheds load: where neither place is quick enough
-// the stage stays on the server.
+// As published it neither looks at accuracy nor sheds load. Where neither place is quick enough
+// the published walk leaves the stage on the server, even when its uplink is full; here it then goes
+// where it takes less time.
 type cwd struct {
 	cwdConfig
 	limit    core.Resolution

@@ -219,7 +219,7 @@ func (x *cwdQuery) side(stage int) int {
 }
 
 // shift moves stages of a query to its edge, from the source on, that shrink their data and
-// leave it within its bound.
+// leave it within its bound, or nearer to it than the server does.
 func (s *cwd) shift(v *core.View, x *cwdQuery) {
 	pipe := x.q.Query.Pipeline
 	for i := range pipe {
@@ -232,7 +232,7 @@ func (s *cwd) shift(v *core.View, x *cwdQuery) {
 			continue
 		}
 		t := &s.stations[s.station(v, g.node[cwdEdge], pipe[i].Service)]
-		replicas, batch := t.replicas, t.batch
+		replicas, batch, server := t.replicas, t.batch, s.latency(v, x)
 		s.count(v, x, i, -1)
 		g.edge = true
 		s.count(v, x, i, 1)
@@ -240,7 +240,7 @@ func (s *cwd) shift(v *core.View, x *cwdQuery) {
 			t.replicas = 1
 		}
 		t.batch = 1
-		if s.add(v, t); s.meets(v, x) {
+		if s.add(v, t); s.meets(v, x) || s.latency(v, x) < server && server*s.Safety > x.bound {
 			continue
 		}
 		s.count(v, x, i, -1)
