@@ -86,10 +86,10 @@ func (l *loader) clips() error {
 
 // frameTally gathers the frames of a configuration.
 type frameTally struct {
-	next           int       // camera frame
-	sizes          []float64 // of the frames that are sent
-	at             []int     // and which they are, from 0
-	served, scores []float64 // of each camera frame; of those that are sent
+	next   int       // camera frame
+	sizes  []float64 // of the frames that are sent
+	at     []int     // and which they are, from 0
+	served []float64 // F1 of each camera frame
 }
 
 // frames reads what was recorded frame by frame.

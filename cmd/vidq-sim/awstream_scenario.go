@@ -96,11 +96,12 @@ func writeAWStream(a *kb.AWStream, dir string) ([]string, error) {
 	if err := a.WriteSets(dir, awClass[a.App]); err != nil {
 		return nil, err
 	}
-	trace := "# vidq network: length_s=" + strconv.Itoa(awEnd) + "\nt_s,rate_bps\n"
+	var trace strings.Builder
+	trace.WriteString("# vidq network: length_s=" + strconv.Itoa(awEnd) + "\nt_s,rate_bps\n")
 	for _, s := range awSchedule[:len(awSchedule)-1] {
-		trace += fmt.Sprintf("%d,%v\n", s.at, 1e6*s.rate)
+		fmt.Fprintf(&trace, "%d,%v\n", s.at, 1e6*s.rate)
 	}
-	files := map[string]string{"link.csv": trace}
+	files := map[string]string{"link.csv": trace.String()}
 	var scenarios []string
 	for _, p := range awPolicies {
 		files[p.name+".toml"] = awScenario(a, &p)

@@ -161,14 +161,15 @@ func awAccount(a *kb.AWStream, workers []*awLedger) string {
 	m := awMedians(workers, true, awCut, awSecondCut)
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nAWStream under the first cut: throughput %.2f Mbit/s, of which frames %.2f, the rest dummy traffic of probes (medians).\n", m[awThroughput], m[awGoodput])
-	rows := "configuration\tshare of time\tMbit/s by profile\tas recorded\t\n"
+	var rows strings.Builder
+	rows.WriteString("configuration\tshare of time\tMbit/s by profile\tas recorded\t\n")
 	for _, v := range a.Profile {
 		profile, recorded := a.Sustained(v)
 		cell := "-"
 		if recorded > 0 {
 			cell = fmt.Sprintf("%.2f", recorded/1e6)
 		}
-		rows += fmt.Sprintf("%s %v fps quantiser %d\t%.1f%%\t%.2f\t%s\t\n", v.Resolution, v.FPS, v.Quality, 100*spent[v]/max(total, 1), profile/1e6, cell)
+		fmt.Fprintf(&rows, "%s %v fps quantiser %d\t%.1f%%\t%.2f\t%s\t\n", v.Resolution, v.FPS, v.Quality, 100*spent[v]/max(total, 1), profile/1e6, cell)
 	}
-	return b.String() + align(rows, tabwriter.AlignRight)
+	return b.String() + align(rows.String(), tabwriter.AlignRight)
 }
