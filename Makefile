@@ -74,6 +74,13 @@ ranking:
 	$(GO) run ./cmd/vidq-sim compare suite --scheduler all --seed 1001 --seeds 10 --set kb.noise=.3 --quiet > docs/ranking-noise.txt
 	$(GO) run ./cmd/vidq-sim compare random/{1001..1050} --scheduler all --seeds 2 --quiet > docs/ranking-random.txt
 
+## reproduce: AWStream's published results beside simulated ones (AWSTREAM=folder of its public data; docs/reproduction.md)
+AWSTREAM ?=
+.PHONY: reproduce
+reproduce:
+	@test -n "$(AWSTREAM)" || { echo "reproduce: name the folder of AWStream's public data: make reproduce AWSTREAM=DIR (docs/reproduction.md says what it must hold)" >&2; exit 2; }
+	@$(GO) run ./cmd/vidq-sim reproduce "$(AWSTREAM)" --quiet
+
 ## soak: slow tests: many more random scenarios with random faults, all static plans of the suite
 .PHONY: soak
 soak:

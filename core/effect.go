@@ -71,6 +71,7 @@ type (
 		Charged     bool    // not a frame's stage but a ChargeWork's call: at the node itself, fed from what it has
 		Bytes       float64 // of the parents' outputs, 0 for a source stage
 		Objects     float64 // that the parents found: the most of any, since branches look at the same objects
+		Pad         float64 // of no use that are sent as well
 		Timeout     Time    // after which the machine gives the attempt up
 	}
 	// Release gives a captured frame up.

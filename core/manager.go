@@ -75,6 +75,7 @@ type managedQuery struct {
 	newest Plan    // the newest decided one, of which a save may be under way
 	rev    uint64  // the highest revision ever given
 	pace   float64 // of the newest Pacing
+	pad    float64 // the same
 	draft  Plan    // while a decision is applied
 	given  bool    // draft is a plan of the decision
 	named  bool    // draft holds something

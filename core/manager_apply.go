@@ -113,13 +113,17 @@ func (m *QueryManager) draftPlans(rec *RoundRecord) {
 		if p.Pace == 0 {
 			p.Pace = q.pace
 		}
+		if p.Pad == 0 {
+			p.Pad = q.pad
+		}
 		q.draft, q.given = p, true
 	}
 	for _, p := range m.decision.Pacing {
-		if !(p.Rate >= 0) || math.IsInf(p.Rate, 1) {
+		if !paces(p.Rate) || !paces(p.Pad) {
 			rec.Invalid++
 		} else if q := m.draftOf(p.Query, rec); q != nil {
 			q.pace, q.draft.Pace = p.Rate, p.Rate
+			q.pad, q.draft.Pad = p.Pad, p.Pad
 		}
 	}
 	for _, id := range m.decision.Refused {
@@ -129,9 +133,9 @@ func (m *QueryManager) draftPlans(rec *RoundRecord) {
 		}
 		rec.Refused++
 		if q.draft.Stages == nil {
-			pace := q.draft.Pace
+			pace, pad := q.draft.Pace, q.draft.Pad
 			q.draft = m.lowest(q)
-			q.draft.Pace = pace
+			q.draft.Pace, q.draft.Pad = pace, pad
 		}
 		q.draft.Refused, q.given = true, true
 	}
@@ -161,7 +165,7 @@ func (m *QueryManager) draftOf(id QueryID, rec *RoundRecord) *managedQuery {
 func (m *QueryManager) planRuns(q *managedQuery, p *Plan) bool {
 	v := &p.Video
 	if len(p.Stages) != len(q.q.Pipeline) || !(v.FPS > 0) || math.IsInf(v.FPS, 1) ||
-		v.Resolution.Pixels() == 0 || !m.qualityKnown(v) || !(p.Pace >= 0) || math.IsInf(p.Pace, 1) {
+		v.Resolution.Pixels() == 0 || !m.qualityKnown(v) || !paces(p.Pace) || !paces(p.Pad) {
 		return false
 	}
 	for i, a := range p.Stages {
@@ -185,6 +189,9 @@ func (m *QueryManager) planRuns(q *managedQuery, p *Plan) bool {
 	}
 	return true
 }
+
+// paces reports whether x can be a pace or a padding: finite and not negative.
+func paces(x float64) bool { return x >= 0 && !math.IsInf(x, 1) }
 
 // qualityKnown reports whether the encoder is one of the knobs (if they name any)
 // and the quality one that it can have: 1..100 for JPEG, else 0..51.
@@ -257,7 +264,7 @@ func (m *QueryManager) applyPlans(rec *RoundRecord, fx *Effects) {
 // samePlan reports whether two plans are equal in everything but their revision:
 // their hashes would be.
 func samePlan(a, b *Plan) bool {
-	return a.Video == b.Video && a.InFlight == b.InFlight && a.Buffer == b.Buffer && a.Pace == b.Pace &&
+	return a.Video == b.Video && a.InFlight == b.InFlight && a.Buffer == b.Buffer && a.Pace == b.Pace && a.Pad == b.Pad &&
 		a.Refused == b.Refused && slices.Equal(a.Stages, b.Stages)
 }
 

@@ -98,7 +98,7 @@ func (m *QueryManager) attach(q *managedQuery) {
 func (m *QueryManager) restore(s *SavedQuery) {
 	q := &managedQuery{
 		q: s.Query, state: s.State, since: s.Since, next: s.Next, savedAt: s.Since, resendAt: Never, sentAt: -1,
-		accepted: true, plan: s.Plan, newest: s.Plan, rev: s.Plan.Revision, pace: s.Plan.Pace,
+		accepted: true, plan: s.Plan, newest: s.Plan, rev: s.Plan.Revision, pace: s.Plan.Pace, pad: s.Plan.Pad,
 	}
 	m.node(q.q.Node) // its host may not have been told of yet
 	m.attach(q)

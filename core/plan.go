@@ -29,6 +29,7 @@ type Plan struct {
 	InFlight int          // frames of the job under way at once, at least 1
 	Buffer   int          // frames that wait when the window is full: 1 = only the newest; -1 = without bound
 	Pace     float64      // upper bound of the rate at which the query's stage inputs leave the host, bytes per second; 0 = none
+	Pad      float64      // bytes of no use that go with each frame to a source stage elsewhere, to probe the link
 	Refused  bool         // the query is not served at present; the rest is the last plan
 	Hash     uint64       // of everything but Revision and Hash; equal hashes mean equal plans
 }
@@ -45,6 +46,9 @@ func (p Plan) Seal() Plan {
 		b = binary.LittleEndian.AppendUint64(b, uint64(v))
 	}
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(p.Pace))
+	if p.Pad != 0 { // plans without have the hashes that they always had
+		b = binary.LittleEndian.AppendUint64(append(b, 2), math.Float64bits(p.Pad))
+	}
 	if p.Refused {
 		b = append(b, 1)
 	}

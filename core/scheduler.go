@@ -34,10 +34,12 @@ type ServiceSetting struct {
 	MaxBatch int // requests that one worker takes at once, at least 1
 }
 
-// Pacing bounds the rate at which a query's stage inputs leave its host.
+// Pacing bounds the rate at which a query's stage inputs leave its host, and may have
+// more sent than there is: a link is probed for what it would carry.
 type Pacing struct {
 	Query QueryID
 	Rate  float64 // bytes per second; 0 = unbounded
+	Pad   float64 // bytes of no use that go with each frame to a source stage elsewhere
 }
 
 // Charge is work that the scheduler itself causes, such as profiling: calls of a

@@ -105,7 +105,7 @@ func (m *JobManager) ready(now Time, f *frame, i int, fx *Effects) {
 	if pace := f.job.plan.Pace; pace > 0 && f.plan.links[i] != nil {
 		bytes := s.inBytes
 		if f.job.walk.parents[i] == 0 {
-			bytes = f.bytes
+			bytes = f.bytes + f.plan.Pad
 		}
 		if at, ok := f.job.reserve(now, f.deadline, bytes, pace); at > now {
 			if ok {
@@ -128,6 +128,10 @@ func (m *JobManager) call(now Time, f *frame, i int, fx *Effects) {
 	f.attempts++
 	m.due.atMost(f.id, s.due)
 	to := &f.plan.Stages[i]
+	source, pad := j.walk.parents[i] == 0, 0.0
+	if source && f.plan.links[i] != nil {
+		pad = f.plan.Pad
+	}
 	fx.Invokes = append(fx.Invokes, Invoke{
 		Ref:         CallRef{j.query.ID, m.cfg.Incarnation, f.number, i, s.attempt},
 		Camera:      j.query.Camera,
@@ -137,8 +141,9 @@ func (m *JobManager) call(now Time, f *frame, i int, fx *Effects) {
 		Service:     j.query.Pipeline[i].Service,
 		Model:       to.Model,
 		Video:       f.plan.Video,
-		Source:      j.walk.parents[i] == 0,
+		Source:      source,
 		Bytes:       s.inBytes,
+		Pad:         pad,
 		Objects:     s.inObjects,
 		Timeout:     s.due - now,
 	})

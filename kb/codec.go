@@ -182,10 +182,12 @@ type Sizer struct {
 	key, delta float64 // mean bytes of a key frame and of any other
 	gop        int64   // frames from one key frame to the next
 	sigma      float64 // of the logarithm of a size
+
+	replay []float64 // bytes, instead of all that, again and again
 }
 
-func (c *codec) sizer(v core.VideoConf, stream int) Sizer {
-	mean := c.meanBytes(v, stream)
+// sizer spreads sizes around a mean as the codec does.
+func (c *codec) sizer(v core.VideoConf, mean float64) Sizer {
 	s := Sizer{key: mean, delta: mean, gop: 1, sigma: c.sigma}
 	if c.gop > 0 {
 		s.gop = max(1, int64(c.gop*v.FPS+.5))
@@ -197,8 +199,23 @@ func (c *codec) sizer(v core.VideoConf, stream int) Sizer {
 }
 
 // Bytes returns the size of the k-th encoded frame in bytes, z being standard
-// normal noise: log-normal around the mean of its kind.
-func (s Sizer) Bytes(k int64, z float64) float64 { return s.Size(k%s.gop == 0, z) }
+// normal noise: log-normal around the mean of its kind. Sizes that were recorded are
+// replayed as they are.
+func (s Sizer) Bytes(k int64, z float64) float64 {
+	if b, ok := s.Recorded(k); ok {
+		return b
+	}
+	return s.Size(k%s.gop == 0, z)
+}
+
+// Recorded returns the size of the k-th encoded frame where sizes were recorded.
+func (s Sizer) Recorded(k int64) (bytes float64, ok bool) {
+	n := int64(len(s.replay))
+	if n == 0 {
+		return 0, false
+	}
+	return s.replay[max(k, 0)%n], true
+}
 
 // Group returns the number of the group of pictures that the k-th encoded frame is in.
 func (s Sizer) Group(k int64) int64 { return k / s.gop }

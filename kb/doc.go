@@ -30,6 +30,10 @@
 //     model, and its ageing exp(-decay*age) (Fresh, Decay, MeanAgeing). Everything
 //     is relative to golden: 1920x1080, every camera frame, best quality and model.
 //
+//   - clip.go: configurations whose rate and accuracy were measured as such (video.csv
+//     of a folder), also frame by frame (frames.csv); they stand for codec and content
+//     class. awstream.go makes such folders of AWStream's public data.
+//
 //   - perturb.go: Options, the errors that a belief may be given.
 //
 //   - content.go, generate.go, trace.go, mot.go: what cameras see: generators,

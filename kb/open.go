@@ -27,6 +27,8 @@ const (
 	classesFileName = "classes.toml"
 	codecsFileName  = "codecs.toml"
 	contentFileName = "content.toml"
+	clipsFileName   = "video.csv"
+	framesFileName  = "frames.csv"
 )
 
 // Sets returns the names of the embedded sets, ascending.
@@ -132,6 +134,9 @@ func (l *loader) load() (*Set, error) {
 		return nil, err
 	}
 	if err := l.settings(); err != nil {
+		return nil, err
+	}
+	if err := l.clips(); err != nil {
 		return nil, err
 	}
 	if err := l.bases(); err != nil {

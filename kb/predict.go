@@ -30,12 +30,19 @@ func (s *Set) Encode(at core.Target, v core.VideoConf) core.Time {
 
 // FrameBytes implements core.Predictor.
 func (s *Set) FrameBytes(v core.VideoConf, c core.Content) float64 {
+	if m := s.clips[v]; m != nil {
+		return m.bytes
+	}
 	return s.codecOf(v).meanBytes(v, s.classOf(c).stream)
 }
 
 // Sizer prepares the sizes of v's frames.
 func (s *Set) Sizer(v core.VideoConf, c core.Content) Sizer {
-	return s.codecOf(v).sizer(v, s.classOf(c).stream)
+	sizer := s.codecOf(v).sizer(v, s.FrameBytes(v, c))
+	if m := s.clips[v]; m != nil {
+		sizer.replay = m.sizes
+	}
+	return sizer
 }
 
 // FrameSize returns the size in bytes of the k-th encoded frame of v, z being
@@ -98,7 +105,8 @@ func (s *Set) Decay(c core.Content) float64 {
 // Accuracy implements core.Predictor: Fresh times the mean ageing over the
 // camera frames that one analysed frame stands for (MeanAgeing).
 func (s *Set) Accuracy(q *core.Query, cameraFPS float64, v core.VideoConf, models []int, c core.Content) float64 {
-	return s.Fresh(q.Pipeline, v, models, c) * MeanAgeing(s.Decay(c), v.FPS, cameraFPS)
+	j := s.Judge(q.Pipeline, v, models)
+	return j.Fresh(c) * MeanAgeing(j.Decay(c), v.FPS, cameraFPS)
 }
 
 // Needs implements core.Predictor; zero where the model cannot run.

@@ -43,7 +43,8 @@ type Set struct {
 	classes  map[string]*Class
 	codecs   map[string]*codec
 	contents map[string]*contentClass
-	content  *contentClass // of content whose class is not told or not known
+	clips    map[core.VideoConf]*clip // configurations that were measured as such
+	content  *contentClass            // of content whose class is not told or not known
 	noEncode bool
 }
 

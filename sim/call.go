@@ -175,6 +175,7 @@ func (s *Sim) fill(c *call, q *query, h *held, i *core.Invoke) {
 		c.sent = i.Bytes
 		c.objects = i.Objects
 	}
+	c.sent += i.Pad
 	content := h.scene.Content()
 	content.Objects = c.objects
 	c.got = s.truth.OutputBytes(i.Service, i.Video.Resolution, content)

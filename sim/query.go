@@ -162,6 +162,14 @@ func (s *Sim) onCapture(q *query) {
 	q.cam.node.step(&s.ev.captured)
 }
 
+// encodedFrame is how many frames of camera frames below k an encoding at fps has.
+func (q *query) encodedFrame(k int64, fps float64) int64 {
+	if fps < q.cam.spec.FPS {
+		return core.SelectedIn(0, k, fps, q.cam.spec.FPS)
+	}
+	return k
+}
+
 // release gives a frame up, and with it the encodings that nobody else holds and
 // the calls for it that are still under way.
 func (q *query) release(s *Sim, frame int64) {

@@ -265,7 +265,7 @@ func (s *Sim) observe(r *core.FrameRecord) {
 			q.judge = s.truth.Judge(q.spec.Pipeline, r.Video, s.models)
 		}
 		c := h.scene.Content()
-		r.Fresh, r.Decay = q.judge.Fresh(c), q.judge.Decay(c)
+		r.Fresh, r.Decay = q.judge.FreshOf(q.encodedFrame(h.frame, r.Video.FPS), c), q.judge.Decay(c)
 	}
 	s.chain.Add((*shown)(r))
 }

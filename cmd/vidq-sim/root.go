@@ -43,7 +43,7 @@ func (a *app) rootCommand() *cobra.Command {
 		}
 		return inputErrorf("%w; see %s --help", err, c.CommandPath())
 	})
-	root.AddCommand(a.runCommand("run SCENARIO..."), a.compareCommand(), a.listCommand(), a.schemaCommand(), a.importCommand())
+	root.AddCommand(a.runCommand("run SCENARIO..."), a.compareCommand(), a.listCommand(), a.schemaCommand(), a.importCommand(), a.reproduceCommand())
 	return root
 }
 

@@ -65,6 +65,8 @@ func InvokeLine(i *core.Invoke) string {
 		input = "charged work"
 	case !i.Source:
 		input = fmt.Sprintf("%g bytes, %g objects", i.Bytes, i.Objects)
+	case i.Pad > 0:
+		input = fmt.Sprintf("the frame and %g bytes of no use", i.Pad)
 	}
 	return fmt.Sprintf("invoke %s: %s model %d at %s with %s, camera frame %d, within %s",
 		CallLine(i.Ref), i.Service, i.Model, i.Node, input, i.CameraFrame, i.Timeout)
@@ -113,6 +115,9 @@ func PlanLine(p *core.Plan) string {
 	fmt.Fprintf(&b, " window %d buffer %d", p.InFlight, p.Buffer)
 	if p.Pace > 0 {
 		fmt.Fprintf(&b, " pace %g B/s", p.Pace)
+	}
+	if p.Pad > 0 {
+		fmt.Fprintf(&b, " pad %g B", p.Pad)
 	}
 	if p.Refused {
 		b.WriteString(" refused")

@@ -11,8 +11,14 @@ func init() {
 	Register("awstream", "AWStream: the most accurate configurations whose rate stays below what the network delivers (Zhang et al., SIGCOMM 2018)",
 		awstreamConfig{
 			Alpha: 0.9, Queue: core.Second / 2, Spike: 2, ProbeGain: 1.25, ProbeTime: 2 * core.Second, Hold: 10 * core.Second,
-			Refresh: 1, Interval: core.Second, InFlight: 2, Buffer: 30,
-		}, func(c awstreamConfig, _ Deps) (core.Scheduler, error) { return &awstream{awstreamConfig: c}, nil })
+			Refresh: 1, Interval: core.Second, InFlight: 2, Buffer: 30, Sender: "system",
+		}, func(c awstreamConfig, _ Deps) (core.Scheduler, error) {
+			given, err := parseConfigs("profile", c.Profile)
+			if err != nil {
+				return nil, err
+			}
+			return &awstream{awstreamConfig: c, given: given}, nil
+		})
 }
 
 // awstreamConfig's refresh is the paper's; it gives no value for the others, which
@@ -24,6 +30,8 @@ type awstreamConfig struct {
 	ProbeGain float64   `toml:"probe_gain" min:"1" max:"10" doc:"pace of a probe over the rate that is probed for"`
 	ProbeTime core.Time `toml:"probe_time" min:"0.001" max:"600" doc:"how long a probe takes"`
 	Hold      core.Time `toml:"hold" min:"0" max:"3600" doc:"from a probe that failed to the next"`
+	Sender    string    `toml:"sender" choices:"system|published" doc:"system: the sender's queue is told by the waits of the frames that got through, and a probe sends the next configurations; published: by what was captured and did not get through, and a probe sends dummy traffic, as AWStream's public code does"`
+	Profile   []string  `toml:"profile" doc:"the configurations to choose from, each as \"1920x1080 10 h264 20\" (resolution, fps, encoder, quality); empty = all that the knobs allow"`
 	Refresh   float64   `toml:"refresh" min:"0" max:"1e6" doc:"an application is profiled anew when its rate differs from its profile's by more than this, Mbit/s"`
 
 	Model    int       `toml:"model" knob:"model" min:"0" max:"255" doc:"index of the model of every stage, 0 = the most accurate"`
@@ -48,13 +56,17 @@ type awstreamConfig struct {
 // takes its time, so that short bounds of latency are missed while the link is far
 // from full, the more so when cameras of a link send at the same instants.
 //
-// Deviations:
+// Deviations. With sender=published those in how the sender is measured and how it
+// probes fall away, and no profile is set right (awstream_sender.go);
+// docs/reproduction.md compares that with what was published.
+//
 //   - The profile is the belief's, with the sizes of frames set right by what was
 //     sent. The paper's online profiler evaluates five configurations all the time
 //     on raw data, for accuracy as well; nobody measures accuracy here.
 //   - A probe sends the next configurations themselves, paced at probe_gain times
 //     what they need once their first frame, a key frame that would fill any pace, is
-//     through, and goes back if that congests. The paper injects dummy traffic, which the system cannot; so its R > B(c(i+1)) is R > alpha B(c(i+1))
+//     through, and goes back if that congests. The paper injects dummy traffic, which here
+//     would be paid for by frames; so its R > B(c(i+1)) is R > alpha B(c(i+1))
 //     here, since no more than B can be delivered.
 //   - After a probe that failed the next waits for hold. The paper's may begin at
 //     once, and disturbs as often.
@@ -71,6 +83,7 @@ type awstreamConfig struct {
 type awstream struct {
 	awstreamConfig
 	memory[awApp]
+	given []core.VideoConf
 	nodes topology
 	links []*awLink // ascending by from, to
 
@@ -92,6 +105,7 @@ type awApp struct {
 	last    core.Time // of the newest observation
 	heard   uint64    // newest revision of which a frame came
 	watch   watch
+	sender  awSender
 }
 
 // Schedule implements core.Scheduler.
@@ -165,7 +179,12 @@ func (s *awstream) linkOf(host core.NodeID, stages []core.Assignment) *awLink {
 
 // run is a look at a link.
 func (s *awstream) run(v *core.View, l *awLink, d *core.Decision) {
-	now := s.look(v, l)
+	var now awSignals
+	if s.published() {
+		now = s.listen(v, l)
+	} else {
+		now = s.look(v, l)
+	}
 	if l.changed || len(l.apps) != l.shared {
 		s.allot(l)
 	}
@@ -180,6 +199,10 @@ func (s *awstream) run(v *core.View, l *awLink, d *core.Decision) {
 		}
 		pace := l.state == awProbe && c.rate > 0 && (app.paced || app.heard == q.Plan.Revision && same(&p, &q.Plan))
 		switch {
+		case s.published():
+			if pad := l.padding(q); pad != q.Plan.Pad {
+				d.Pacing = append(d.Pacing, core.Pacing{Query: q.Query.ID, Pad: pad})
+			}
 		case pace:
 			d.Pacing = append(d.Pacing, core.Pacing{Query: q.Query.ID, Rate: s.ProbeGain * c.rate})
 		case app.paced:

@@ -26,6 +26,8 @@ type awLink struct {
 	n      int       // steps of shares in force
 	stride int       // steps that a probe takes: halved by one that fails, doubled by one that does not
 	from   int       // the same before the probe
+	dummy  int       // steps of dummy traffic in force
+	quiet  core.Time // since when all senders' queues are empty, or one of them was last taken for that
 
 	// The smallest time per byte of the last one to two awMinima, seconds.
 	least, before float64
@@ -273,6 +275,9 @@ func (l *awLink) advance(c *awstreamConfig, now core.Time, r *awSignals) {
 		case !r.empty:
 		case l.state == awDegrade:
 			l.enter(awSteady, now)
+			if c.published() {
+				l.retry = now.Add(c.Hold)
+			}
 		case l.n == top:
 			l.state = awSteady
 		case l.state == awStartup:
@@ -281,9 +286,16 @@ func (l *awLink) advance(c *awstreamConfig, now core.Time, r *awSignals) {
 		case now >= l.retry:
 			l.enter(awProbe, now)
 			l.from = l.n
-			l.set(min(l.n+l.stride, top))
+			if l.dummy = 1; !c.published() {
+				l.dummy = 0
+				l.set(min(l.n+l.stride, top))
+			}
 		}
 	case awProbe:
+		if c.published() {
+			l.probe(c, now, r)
+			return
+		}
 		reached := r.rate > c.Alpha*r.needed
 		switch late := now-l.since >= 2*c.ProbeTime; {
 		case r.congested || late && !reached:

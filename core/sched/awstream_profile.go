@@ -40,6 +40,12 @@ func pareto(all []awConfig) awProfile {
 func (s *awstream) profile(v *core.View, q *core.QueryView, stages []core.Assignment, scale float64) awProfile {
 	var all []awConfig
 	plan := core.Plan{Stages: stages}
+	if len(s.given) > 0 {
+		for _, plan.Video = range s.given {
+			all = s.add(all, v, q, &plan, scale)
+		}
+		return pareto(all)
+	}
 	largest, _ := within(&v.Knobs, q.Camera.Resolution)
 	for _, r := range v.Knobs.Resolutions {
 		if r.Width > largest.Width || r.Height > largest.Height {
@@ -57,9 +63,7 @@ func (s *awstream) profile(v *core.View, q *core.QueryView, stages []core.Assign
 					if len(e.Qualities) > 0 {
 						plan.Video.Quality = e.Qualities[n]
 					}
-					if c, ok := s.config(v, q, &plan, scale); ok {
-						all = append(all, c)
-					}
+					all = s.add(all, v, q, &plan, scale)
 				}
 			}
 		}
@@ -67,15 +71,28 @@ func (s *awstream) profile(v *core.View, q *core.QueryView, stages []core.Assign
 	return pareto(all)
 }
 
-func (s *awstream) config(v *core.View, q *core.QueryView, plan *core.Plan, scale float64) (awConfig, bool) {
-	if !s.pred.Predict(v.Predictor, v, q, plan) {
-		return awConfig{}, false
-	}
-	c := awConfig{video: plan.Video, accuracy: s.pred.Accuracy}
-	for i := range s.pred.Links {
-		c.frame += s.pred.Links[i].Bytes
+// add appends the plan's configuration, if it can be carried out, with frames scale
+// times as large as believed.
+func (s *awstream) add(all []awConfig, v *core.View, q *core.QueryView, plan *core.Plan, scale float64) []awConfig {
+	c, ok := configOf(&s.pred, v, q, plan)
+	if !ok {
+		return all
 	}
 	c.frame *= scale
+	c.rate *= scale
+	return append(all, c)
+}
+
+// configOf is the configuration of a plan by the belief; false when the plan cannot be
+// carried out.
+func configOf(by *core.Prediction, v *core.View, q *core.QueryView, plan *core.Plan) (awConfig, bool) {
+	if !by.Predict(v.Predictor, v, q, plan) {
+		return awConfig{}, false
+	}
+	c := awConfig{video: plan.Video, accuracy: by.Accuracy}
+	for i := range by.Links {
+		c.frame += by.Links[i].Bytes
+	}
 	c.rate = c.frame * min(plan.Video.FPS, q.Camera.FPS)
 	return c, true
 }

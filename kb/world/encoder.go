@@ -80,6 +80,9 @@ func sameStream(a, b *core.VideoConf) bool {
 // size is that of camera frame k after frame last, where sizer has the sizes at v's rate.
 func (e *Encoder) size(sizer *kb.Sizer, v *core.VideoConf, last, k int64) float64 {
 	number, before := e.number(v, k), e.number(v, last)
+	if b, ok := sizer.Recorded(number); ok {
+		return b
+	}
 	key := last < 0 || sizer.Group(number) != sizer.Group(before)
 	if last >= 0 && number > before+1 {
 		sizer = e.gap(v, k-last)

@@ -53,6 +53,7 @@ type PlanExtra struct {
 	InFlight int               `json:"in_flight" doc:"Frames under way at once."`
 	Buffer   int               `json:"buffer" doc:"Frames that wait when the window is full; -1 = without bound."`
 	Pace     Float             `json:"pace" doc:"Upper bound of the rate at which stage inputs leave the host, bytes/s; 0 = none."`
+	Pad      Float             `json:"pad,omitzero" doc:"Bytes of no use that go with each frame to a source stage elsewhere, to probe the link; 0 = none."`
 	Refused  bool              `json:"refused" doc:"The query is not served at present."`
 	Hash     Hash              `json:"hash" doc:"Of the whole plan but its revision."`
 }
@@ -76,7 +77,7 @@ func FromPlan(p *core.Plan, q *core.Query, b Book) Plan {
 			VideoConfExtra: &VideoConfExtra{p.Video.Quality},
 		},
 		PlanExtra: &PlanExtra{
-			Revision: p.Revision, InFlight: p.InFlight, Buffer: p.Buffer, Pace: Float(p.Pace), Refused: p.Refused, Hash: Hash(p.Hash),
+			Revision: p.Revision, InFlight: p.InFlight, Buffer: p.Buffer, Pace: Float(p.Pace), Pad: Float(p.Pad), Refused: p.Refused, Hash: Hash(p.Hash),
 		},
 	}
 	flow := FlowMapping{}
@@ -106,7 +107,7 @@ func (p *Plan) Core(q *core.Query, b Book) (core.Plan, error) {
 	out := core.Plan{Video: p.VideoConf.core(), InFlight: 1, Buffer: 1}
 	if x := p.PlanExtra; x != nil {
 		out.Revision, out.InFlight, out.Buffer = x.Revision, x.InFlight, x.Buffer
-		out.Pace, out.Refused, out.Hash = float64(x.Pace), x.Refused, uint64(x.Hash)
+		out.Pace, out.Pad, out.Refused, out.Hash = float64(x.Pace), float64(x.Pad), x.Refused, uint64(x.Hash)
 		for _, s := range x.Stages {
 			out.Stages = append(out.Stages, core.Assignment{Node: core.NodeID(s.NodeID), Model: s.ModelID})
 		}

@@ -221,7 +221,7 @@ func randomPipeline(r *rand.Rand) core.Pipeline {
 func randomPlan(r *rand.Rand) core.Plan {
 	p := core.Plan{
 		Revision: 1 + r.Uint64()>>1, Video: core.VideoConf{FPS: 1e-3 + 100*r.Float64(), Encoder: "jpeg", Quality: 1 + r.IntN(100)},
-		InFlight: r.IntN(64), Buffer: r.IntN(100) - 1, Pace: randomFloat(r), Refused: r.IntN(2) == 0, Hash: r.Uint64(),
+		InFlight: r.IntN(64), Buffer: r.IntN(100) - 1, Pace: randomFloat(r), Pad: randomFloat(r), Refused: r.IntN(2) == 0, Hash: r.Uint64(),
 	}
 	if r.IntN(3) == 0 {
 		p.Video.Encoder, p.Video.Quality = "h264", r.IntN(52)

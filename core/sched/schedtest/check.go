@@ -70,6 +70,8 @@ func CheckPlan(v *core.View, q *core.QueryView, p *core.Plan) error {
 		return fmt.Errorf("window %d, buffer %d", p.InFlight, p.Buffer)
 	case !(p.Pace >= 0) || math.IsInf(p.Pace, 0):
 		return fmt.Errorf("pace %v", p.Pace)
+	case !(p.Pad >= 0) || math.IsInf(p.Pad, 0):
+		return fmt.Errorf("padding %v", p.Pad)
 	case p.Refused:
 		return errors.New("a plan that is refused")
 	case len(p.Stages) != len(q.Query.Pipeline):
