@@ -92,7 +92,7 @@ func report(b *testing.B, s *Store, before int64, size int, spent time.Duration)
 }
 
 // processorTime is what this process has used of the processors.
-func processorTime(b *testing.B) time.Duration {
+func processorTime(b testing.TB) time.Duration {
 	var u syscall.Rusage
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
