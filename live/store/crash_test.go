@@ -229,11 +229,11 @@ func TestSilentServerIsNotWaitedForForever(t *testing.T) {
 	begin := time.Now()
 	err := s.Commit(context.Background(), []core.Save{{ID: 1, Changes: []core.Change{query(2, core.StateReady)}}})
 	assert.ErrorIs(t, err, ErrUnreachable)
-	assert.Less(t, time.Since(begin), 30*time.Second)
+	assert.Less(t, time.Since(begin), time.Minute)
 	srv.Resume()
 	require.Eventually(t, func() bool {
 		return s.Commit(context.Background(), []core.Save{{ID: 1, Changes: []core.Change{query(3, core.StateReady)}}}) == nil
-	}, 30*time.Second, 100*time.Millisecond)
+	}, time.Minute, 100*time.Millisecond)
 	assert.Len(t, load(t, s).Queries, 2)
 }
 
