@@ -47,13 +47,21 @@ $(GOLANGCI):
 	GOBIN=$(BIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv $(BIN)/golangci-lint $@
 
-## deps: install what tests and benchmarks need beside Go: a C and a C++ compiler (apt, with sudo if not root)
+## deps: install what tests and benchmarks need beside Go: a C and a C++ compiler, PostgreSQL (apt, with sudo if not root)
 .PHONY: deps
 deps:
 	@if ! command -v gcc >/dev/null || ! command -v g++ >/dev/null; then \
 		echo "installing gcc and g++ (the race detector needs a C compiler)"; \
 		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
 			apt-get install -y -qq --no-install-recommends gcc g++ libc6-dev; \
+	fi
+	@if ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then \
+		echo "installing postgresql (tests of live/store run servers of their own; Debian's cluster is neither made nor started)"; \
+		$(SUDO) mkdir -p /etc/postgresql-common && \
+		{ [ -e /etc/postgresql-common/createcluster.conf ] || \
+			echo "create_main_cluster = false" | $(SUDO) tee /etc/postgresql-common/createcluster.conf >/dev/null; } && \
+		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 \
+			apt-get install -y -qq --no-install-recommends postgresql; \
 	fi
 
 ## golden: write the golden files of tests again (look at the difference before you commit it)
@@ -86,6 +94,7 @@ reproduce:
 soak:
 	VIDQ_SEEDS=20000 $(GO) test -run Random -timeout 60m ./sim
 	VIDQ_EXHAUSTIVE=1 $(GO) test -run TestSuiteCounts -timeout 60m ./scenarios/suite
+	VIDQ_SEEDS=200 $(GO) test -run TestStoreIsItsModel -timeout 60m ./live/store
 
 ## fuzz: each fuzz target for 30 seconds
 .PHONY: fuzz
