@@ -212,6 +212,7 @@ type Link struct {
 	RTT     core.Time `json:"rtt_ns"`
 	Age     core.Time `json:"age_ns" doc:"Of the newest sample."`
 	Samples int       `json:"samples"`
+	Least   Float     `json:"least" doc:"Bytes per second that a call got lately, where no rate can be told."`
 }
 
 // FromHeartbeat returns a heartbeat.
@@ -223,7 +224,7 @@ func FromHeartbeat(m *core.Heartbeat) *Heartbeat {
 			return ServiceSample{fromService(s.ServiceView), s.Revision, s.Calls, s.Rejected, s.BusyTime, Float(s.Memory)}
 		}),
 		Links: each(m.Links, func(l core.LinkView) Link {
-			return Link{string(l.From), string(l.To), Float(l.Rate), l.RTT, l.Age, l.Samples}
+			return Link{string(l.From), string(l.To), Float(l.Rate), l.RTT, l.Age, l.Samples, Float(l.Least)}
 		}),
 		Charges: m.Charges,
 	}
@@ -244,7 +245,7 @@ func (h *Heartbeat) Core() *core.Heartbeat {
 		Links: each(h.Links, func(l Link) core.LinkView {
 			return core.LinkView{
 				From: core.NodeID(l.From), To: core.NodeID(l.To),
-				LinkEstimate: core.LinkEstimate{Rate: float64(l.Rate), RTT: l.RTT, Age: l.Age, Samples: l.Samples},
+				LinkEstimate: core.LinkEstimate{Rate: float64(l.Rate), RTT: l.RTT, Age: l.Age, Samples: l.Samples, Least: float64(l.Least)},
 			}
 		}),
 		Charges: h.Charges,
