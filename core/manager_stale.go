@@ -66,7 +66,8 @@ func (n *managedNode) show(at Time, l NodeLoad, s []ServiceView) {
 
 // copy makes o what from is, in o's own memory.
 func (o *Observation) copy(from *Observation) {
-	calls := o.Calls[:0]
+	calls := o.Calls[:0] // whose memory is kept
+	calls = append(calls, from.Calls...)
 	*o = *from
-	o.Calls = append(calls, from.Calls...)
+	o.Calls = calls
 }
