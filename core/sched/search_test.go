@@ -150,15 +150,11 @@ func TestRangesAreValid(t *testing.T) {
 }
 
 func TestSearchTagMustFit(t *testing.T) {
-	build := func(struct {
+	type misfit struct {
 		A int `toml:"a" doc:"a" search:"3"`
-	}, Deps) (core.Scheduler, error) {
-		return nil, nil
 	}
 	assert.Panics(t, func() {
-		Register("x", "x", struct {
-			A int `toml:"a" doc:"a" search:"3"`
-		}{}, build)
+		Register("x", "x", misfit{}, func(misfit, Deps) (core.Scheduler, error) { return nil, nil })
 	})
 	for tag, kind := range map[string]string{"3..1": "int", "a..b": "float", "1|2": "duration", "x": "string", "true": "bool", "1..": "int"} {
 		assert.False(t, checkSearch(kind, tag), tag)
