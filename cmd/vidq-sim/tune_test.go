@@ -152,11 +152,11 @@ func TestTuneAll(t *testing.T) {
 func TestTuneOutKeepsTheOthers(t *testing.T) {
 	r, _ := newTuneRig(hill)
 	file := filepath.Join(t.TempDir(), "tuned.txt")
-	require.NoError(t, os.WriteFile(file, []byte("# what this is\n\n# was good\nfc[fps=7.0]\n\n# old\npid[kp=9.0]\nadamec\n"), 0o644))
+	require.NoError(t, os.WriteFile(file, []byte("# what this is\n\n# was good\nfc[fps=5.0]\n\n# old\npid[kp=9.0]\nadamec\n"), 0o644))
 	require.Equal(t, exitDone, r.do("tune", "one", "random/3", "random/4", "random/5", "random/7", "--seed", "1", "--seeds", "2", "--scheduler", "pid", "--budget", "400", "--out", file), r.err.String())
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
-	assert.Regexp(t, `(?s)^# Parameters .*\n\nadamec\n\n# was good\nfc\[fps=7.0\]\n\n# pid: joint 0\.\d+ .* by default .*\n`+
+	assert.Regexp(t, `(?s)^# Parameters .*\n\nadamec\n\n# was good\nfc\[fps=5.0\]\n\n# pid: joint 0\.\d+ .* by default .*\n`+
 		`# one random/3-5 random/7 · seeds 1-2 · \d+ of 400 runs · search seed 1\npid\[.*place=host.*\]\n$`, string(text))
 
 	// The file is a list of schedulers.
@@ -164,7 +164,7 @@ func TestTuneOutKeepsTheOthers(t *testing.T) {
 	assert.Regexp(t, `(?m)^pid\*  .*\n`, r.out.String())
 	assert.Regexp(t, `(?m)^pid  .*\n`, r.out.String())
 	assert.Regexp(t, `(?m)^pid\*: pid\[.*\]\n\njoint:`, r.out.String())
-	assert.Contains(t, r.out.String(), "\nfc[fps=7.0] ")
+	assert.Contains(t, r.out.String(), "\nfc[fps=5.0] ")
 }
 
 func TestTuneInterrupted(t *testing.T) {

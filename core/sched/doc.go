@@ -65,7 +65,7 @@
 // Either way:
 //
 //   - What a search over a parameter tries is a quarter of its default to four times it, or
-//     all its choices. Where that makes no sense (an index, a default of 0 that
+//     all its choices, or what the scenarios have. Where that makes no sense (a default of 0 that
 //     stands for something, what would be cheating) a tag search says better.
 //   - It learns from the View alone, time included, and from what it remembers.
 //     It draws from Deps.Seed and ids, never from the order of a map. The same
