@@ -260,7 +260,7 @@ func TestTuneWrongInput(t *testing.T) {
 func TestTunedFile(t *testing.T) {
 	entries, err := readSpecs(module + "/docs/tuned.txt")
 	require.NoError(t, err)
-	assert.Greater(t, len(entries), 5)
+	assert.NotEmpty(t, entries)
 	for _, e := range entries {
 		_, err := sched.New(e.spec, sched.Deps{})
 		assert.NoError(t, err, "make tune ONLY=%s searches anew", e.spec.Name)
