@@ -75,12 +75,22 @@ bench: deps
 	$(GO) test -run '^$$' -bench . -benchmem ./bench
 	$(GO) run ./bench/ratio
 
+## tune: search every scheduler's parameters on seeds 1-2 and write docs/tuned.txt; ONLY=NAME,... does some and keeps the others
+BUDGET ?= 800
+ONLY   ?= all
+.PHONY: tune
+tune:
+	$(GO) run ./cmd/vidq-sim tune suite random/{1..10} --scheduler '$(ONLY)' --seed 1 --seeds 2 --budget $(BUDGET) --out docs/tuned.txt
+
 ## ranking: rank all schedulers over the suite and 50 random scenarios, on seeds that nobody tuned on (docs/ranking*.txt)
+TUNED := @docs/tuned.txt,all
 .PHONY: ranking
 ranking:
-	$(GO) run ./cmd/vidq-sim compare suite --scheduler all,oracle --seed 1001 --seeds 10 --quiet > docs/ranking.txt
-	$(GO) run ./cmd/vidq-sim compare suite --scheduler all --seed 1001 --seeds 10 --set kb.noise=.3 --quiet > docs/ranking-noise.txt
-	$(GO) run ./cmd/vidq-sim compare random/{1001..1050} --scheduler all --seeds 2 --quiet > docs/ranking-random.txt
+	$(GO) run ./cmd/vidq-sim compare suite --scheduler $(TUNED),oracle --seed 1001 --seeds 10 --quiet > docs/ranking.txt
+	$(GO) run ./cmd/vidq-sim compare suite --scheduler $(TUNED) --seed 1001 --seeds 10 --set kb.noise=.3 --quiet > docs/ranking-noise.txt
+	$(GO) run ./cmd/vidq-sim compare random/{1001..1050} --scheduler $(TUNED) --seeds 2 --quiet > docs/ranking-random.txt
+	$(GO) run ./cmd/vidq-sim compare suite --seed 1001 --seeds 10 --quiet > docs/ranking-defaults.txt
+	$(GO) run ./cmd/vidq-sim compare random/{1001..1050} --seeds 2 --quiet > docs/ranking-random-defaults.txt
 
 ## reproduce: AWStream's published results beside simulated ones (AWSTREAM=folder of its public data; docs/reproduction.md)
 AWSTREAM ?=

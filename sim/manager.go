@@ -60,7 +60,7 @@ func (m *manager) step(ev core.Event) {
 
 // Record implements core.Backend.
 func (m *manager) Record(r core.Record) {
-	m.chain.Add(r)
+	m.s.hash(&m.chain, r)
 	m.s.col.Add(r)
 }
 

@@ -70,7 +70,7 @@ func (n *node) arm() { n.s.k.Arm(n.timer, n.w.Next()) }
 
 // Record implements core.Backend.
 func (n *node) Record(r core.Record) {
-	n.chain.Add(r)
+	n.s.hash(&n.chain, r)
 	switch r := r.(type) {
 	case *core.FrameRecord:
 		n.s.observe(r)

@@ -28,6 +28,7 @@ func (b *batch) run(ctx context.Context) ([]*result.Run, error) {
 	n := len(b.experiment.jobs)
 	runs, errs := make([]*result.Run, n), make([]error, n)
 	next := make(chan int)
+	b.bar.begin(b.experiment)
 	var wg sync.WaitGroup
 	for range min(b.workers, n) {
 		wg.Go(func() {
@@ -49,13 +50,12 @@ func (b *batch) run(ctx context.Context) ([]*result.Run, error) {
 	}
 	close(next)
 	wg.Wait()
-	b.bar.done()
 
 	had := []*result.Run{}
 	for i := range n {
 		if errs[i] != nil && !errors.Is(errs[i], context.Canceled) {
 			j := &b.experiment.jobs[i]
-			return nil, fmt.Errorf("%s, seed %d: %w", j.scheduler, j.seed, errs[i])
+			return nil, fmt.Errorf("%s: %s, seed %d: %w", b.experiment.world(i).Name, j.scheduler, j.seed, errs[i])
 		}
 		if runs[i] != nil && errs[i] == nil {
 			had = append(had, runs[i])
@@ -87,7 +87,7 @@ func (b *batch) one(ctx context.Context, i int) (*result.Run, error) {
 	}
 	var r *result.Run
 	var err error
-	if !interruptible(ctx, noticed, func() { r, err = b.app.simulate(ctx, b.experiment.scenario, j) }) {
+	if !interruptible(ctx, noticed, func() { r, err = b.app.simulate(ctx, b.experiment.world(i), j) }) {
 		b.experiment.folder.omit(i)
 		return nil, ctx.Err()
 	}

@@ -25,6 +25,7 @@ type comparison struct {
 // contender is one row of the tables.
 type contender struct {
 	label  string     // as asked for
+	short  string     // in the tables
 	spec   sched.Spec // of best-static none: it is found for each point
 	search bool       // it is best-static
 	bound  bool       // it knows what schedulers cannot know and is not ranked
@@ -61,9 +62,9 @@ func (a *app) compare(ctx context.Context, o *compareOptions, names []string) er
 
 // contenders reads --scheduler.
 func (c *comparison) contenders() error {
-	specs, err := sched.ParseSpecs(c.o.schedulers)
+	specs, err := parseSchedulers(c.o.schedulers)
 	if err != nil {
-		return fmt.Errorf("--scheduler: %w", err)
+		return err
 	}
 	named := map[string]bool{}
 	for _, s := range specs {
@@ -94,22 +95,15 @@ func (c *comparison) contenders() error {
 			return inputErrorf("--scheduler: %s is named twice", r.label)
 		}
 	}
+	shorten(c.rows)
 	return nil
 }
 
 // load reads every scenario at every combination of the axes' values.
 func (c *comparison) load(names []string) error {
-	var all []string
-	for _, name := range names {
-		if name != wholeSuite {
-			all = append(all, name)
-			continue
-		}
-		suite := c.app.suite()
-		if len(suite) == 0 {
-			return inputErrorf("suite: this program has no suite built in")
-		}
-		all = append(all, suite...)
+	all, err := c.app.withSuite(names)
+	if err != nil {
+		return err
 	}
 	for i, name := range all {
 		for k, values := range combinations(c.o.axes) {
@@ -138,6 +132,22 @@ func (c *comparison) load(names []string) error {
 	return nil
 }
 
+// withSuite puts the suite's scenarios where names have the word for them.
+func (a *app) withSuite(names []string) (all []string, err error) {
+	for _, name := range names {
+		if name != wholeSuite {
+			all = append(all, name)
+			continue
+		}
+		suite := a.suite()
+		if len(suite) == 0 {
+			return nil, inputErrorf("suite: this program has no suite built in")
+		}
+		all = append(all, suite...)
+	}
+	return all, nil
+}
+
 // combinations lists the axes' values, the last axis changing fastest; without axes it
 // is one empty combination.
 func combinations(axes []axis) [][]string {
@@ -162,11 +172,8 @@ func (c *comparison) checkPoint(p *point) error {
 			return inputErrorf("two scenarios are called %q and would be one in the tables", s.Name)
 		}
 	}
-	if !slices.ContainsFunc(s.Queries, func(q scenarios.Query) bool { return q.Constraint != core.Constraint{} }) {
-		return inputErrorf("%s: no query has a constraint, so that there is nothing to rank schedulers by; add one to a [[query]]", s.Name)
-	}
-	if until := core.Time(c.o.until); c.o.warmup == warmupFixed && until > 0 && until <= s.Warmup {
-		return inputErrorf("--until %v: %s's warmup lasts longer, nothing would count", c.o.until, s.Name)
+	if err := c.o.rankable(s, c.o.warmup == warmupFixed); err != nil {
+		return err
 	}
 	deps := s.Deps(0)
 	for _, r := range c.rows {
@@ -186,6 +193,17 @@ func (c *comparison) checkPoint(p *point) error {
 	}
 	if n := max(c.o.seeds, c.mostSeeds()); p.first+uint64(n-1) < p.first {
 		return inputErrorf("--seed %d: %d seeds from there on do not fit into 64 bits", p.first, n)
+	}
+	return nil
+}
+
+// rankable refuses a scenario in which every scheduler would have the same slo_time.joint.
+func (o *runOptions) rankable(s *scenarios.Scenario, fixedWarmup bool) error {
+	if !slices.ContainsFunc(s.Queries, func(q scenarios.Query) bool { return q.Constraint != core.Constraint{} }) {
+		return inputErrorf("%s: no query has a constraint, so that there is nothing to rank schedulers by; add one to a [[query]]", s.Name)
+	}
+	if until := core.Time(o.until); fixedWarmup && until > 0 && until <= s.Warmup {
+		return inputErrorf("--until %v: %s's warmup lasts longer, nothing would count", o.until, s.Name)
 	}
 	return nil
 }

@@ -75,7 +75,7 @@ func (a *app) compareCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.schedulers, "scheduler", allSchedulers, "schedulers to compare: `LIST` such as 'latfirst[mode=peer],random', all, best-static; the first is the one that the others are compared with")
+	f.StringVar(&o.schedulers, "scheduler", allSchedulers, "schedulers to compare: `LIST` such as 'latfirst[mode=peer],random', all, best-static, @FILE (as tune writes it); the first is the one that the others are compared with")
 	f.IntVar(&o.seeds, "seeds", 10, "number of replications `N` of each scenario")
 	f.StringVar(&o.precisionText, "precision", "", "add seeds, N at a time, until half of each interval is at most this `SHARE` of its mean, such as 5%")
 	f.IntVar(&o.maxSeeds, "max-seeds", 100, "end of --precision: at most so many seeds `M`")
@@ -144,28 +144,9 @@ func parseAxis(text string) (axis, error) {
 	case "name", "scenario", "scheduler", "scheduler.name", "metric", "value":
 		return x, inputErrorf("--axis %s: is a column of its own", x.key)
 	}
-	depth, quoted, start := 0, rune(0), 0
-	add := func(v string) {
+	for _, v := range splitList(rest) {
 		x.values = append(x.values, strings.TrimSpace(v))
 	}
-	for i, r := range rest {
-		switch {
-		case quoted != 0:
-			if r == quoted {
-				quoted = 0
-			}
-		case r == '"' || r == '\'':
-			quoted = r
-		case r == '[' || r == '{':
-			depth++
-		case r == ']' || r == '}':
-			depth--
-		case r == ',' && depth == 0:
-			add(rest[start:i])
-			start = i + 1
-		}
-	}
-	add(rest[start:])
 	for i, v := range x.values {
 		switch {
 		case v == "":

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"vidq/core"
@@ -104,7 +103,7 @@ func (c *comparison) extend(ctx context.Context, p *point, s *scenarios.Scenario
 
 // job is the k-th replication of a spec.
 func (c *comparison) job(p *point, spec sched.Spec, k int) job {
-	return job{scheduler: spec, seed: p.first + uint64(k), until: core.Time(c.o.until)}
+	return job{scheduler: spec, seed: p.first + uint64(k), until: core.Time(c.o.until), noTrace: true}
 }
 
 // batch runs jobs of a scenario over the cores. An interrupt is an error: half a
@@ -113,13 +112,11 @@ func (c *comparison) batch(ctx context.Context, p *point, s *scenarios.Scenario,
 	if len(jobs) == 0 {
 		return nil, nil
 	}
-	b := &batch{app: c.app, experiment: &experiment{scenario: s, jobs: jobs}, workers: c.o.workers}
-	if c.app.terminal && !c.o.quiet {
-		b.bar = c.app.progressBar(b.experiment)
-	}
+	b := &batch{app: c.app, experiment: &experiment{scenario: s, jobs: jobs}, workers: c.o.workers, bar: c.app.progressBar(s.Name, len(jobs), c.o.quiet)}
 	runs, err := b.run(ctx)
+	b.bar.done()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.Name, err)
+		return nil, err
 	}
 	if len(runs) < len(jobs) || slices.ContainsFunc(runs, func(r *result.Run) bool { return r.Interrupted }) {
 		return nil, errInterrupted
@@ -152,7 +149,7 @@ func (c *comparison) impreciseRows(runs [][]*result.Run) (labels []string) {
 	}
 	for i := range c.rows {
 		if !result.NewStat(jointsOf(runs[i])).Precise(c.o.precision, floor) {
-			labels = append(labels, c.rows[i].label)
+			labels = append(labels, c.rows[i].short)
 		}
 	}
 	return labels
@@ -215,7 +212,7 @@ func (c *comparison) beats(p *point) (labels []string) {
 			}
 		}
 		if above {
-			labels = append(labels, c.rows[i].label)
+			labels = append(labels, c.rows[i].short)
 		}
 	}
 	return labels

@@ -49,7 +49,7 @@ func (c *comparison) table(p *point, later bool) string {
 	b.WriteString(headline(p.scenario, doc, c.app.version) + "\n" + c.played(p) + "\n\n")
 	width := utf8.RuneCountInString("scheduler")
 	for i := range c.rows {
-		width = max(width, utf8.RuneCountInString(c.rows[i].label))
+		width = max(width, utf8.RuneCountInString(c.rows[i].short))
 	}
 	heads := []string{pad("scheduler", width), "joint"}
 	if len(c.rows) > 1 {
@@ -64,7 +64,7 @@ func (c *comparison) table(p *point, later bool) string {
 	rows.WriteString(strings.Join(heads, "\t") + "\t\n")
 	for i := range c.rows {
 		o := &p.results[i]
-		cells := []string{pad(c.rows[i].label, width), stat3.cell(o.score)}
+		cells := []string{pad(c.rows[i].short, width), stat3.cell(o.score)}
 		if len(c.rows) > 1 {
 			cells = append(cells, stat3.statCell(o.versus))
 		}
@@ -129,14 +129,14 @@ func (c *comparison) notes(p *point) string {
 	b.WriteString(p.cutNote)
 	for i := range c.rows {
 		if run := p.results[i].asRun; run != c.rows[i].label && !c.rows[i].search {
-			fmt.Fprintf(&b, "%s has the scenario's parameters: %s.\n", c.rows[i].label, run)
+			fmt.Fprintf(&b, "%s has the scenario's parameters: %s.\n", c.rows[i].short, run)
 		}
 	}
 	if s := p.static; s != nil {
 		fmt.Fprintf(&b, "%s: %s, the best of %d plans tried out of %d, in %d runs.\n", bestStatic, s.best.spec, s.plans, s.size, s.runs)
 	}
 	if p.against >= 0 {
-		fmt.Fprintf(&b, "regret: against %s.\n", c.rows[p.against].label)
+		fmt.Fprintf(&b, "regret: against %s.\n", c.rows[p.against].short)
 	}
 	v := c.verdict(p)
 	b.WriteString(v.String())
@@ -144,7 +144,7 @@ func (c *comparison) notes(p *point) string {
 		var bounds []string
 		for i := range c.rows {
 			if c.rows[i].bound {
-				bounds = append(bounds, c.rows[i].label)
+				bounds = append(bounds, c.rows[i].short)
 			}
 		}
 		fmt.Fprintf(&b, "above %s by more than the interval of the difference: %s.\n", strings.Join(bounds, " and "), strings.Join(above, ", "))
@@ -163,7 +163,7 @@ func (c *comparison) notes(p *point) string {
 // closing is what follows the tables: the ranking and what the columns mean.
 func (c *comparison) closing(rank []ranked, interrupted bool) string {
 	var b strings.Builder
-	b.WriteString("\n" + compareLegend)
+	b.WriteString("\n" + c.fullNames() + compareLegend)
 	if c.points[0].group != c.points[len(c.points)-1].group {
 		b.WriteString("\nRANKING")
 		fmt.Fprintf(&b, " over %d scenarios\n\n", c.scenarioCount())
@@ -171,6 +171,39 @@ func (c *comparison) closing(rank []ranked, interrupted bool) string {
 	}
 	if interrupted {
 		b.WriteString("INTERRUPTED: the scenarios that had not been finished are left out.\n")
+	}
+	return b.String()
+}
+
+// maxName is how many letters of a specification a table shows.
+const maxName = 24
+
+// shorten gives every row its name in the tables: the specification, or pid* for a long one
+// of pid and pid*2 for the next of these.
+func shorten(rows []contender) {
+	long := map[string]int{}
+	for i := range rows {
+		r := &rows[i]
+		if r.short = r.label; utf8.RuneCountInString(r.label) <= maxName {
+			continue
+		}
+		long[r.spec.Name]++
+		if r.short = r.spec.Name + "*"; long[r.spec.Name] > 1 {
+			r.short += strconv.Itoa(long[r.spec.Name])
+		}
+	}
+}
+
+// fullNames tells what the short names stand for.
+func (c *comparison) fullNames() string {
+	var b strings.Builder
+	for i := range c.rows {
+		if r := &c.rows[i]; r.short != r.label {
+			b.WriteString(r.short + ": " + r.label + "\n")
+		}
+	}
+	if b.Len() > 0 {
+		b.WriteString("\n")
 	}
 	return b.String()
 }
@@ -183,7 +216,7 @@ func (c *comparison) rankTable(rank []ranked) string {
 	width := utf8.RuneCountInString("scheduler")
 	regret, bounded := false, false
 	for i := range rank {
-		width = max(width, utf8.RuneCountInString(rank[i].label))
+		width = max(width, utf8.RuneCountInString(rank[i].short))
 		regret = regret || rank[i].regret != nil
 		bounded = bounded || rank[i].versus != nil
 	}
@@ -203,7 +236,7 @@ func (c *comparison) rankTable(rank []ranked) string {
 	two := column{scale: 1, digit: 2}
 	for i := range rank {
 		r := &rank[i]
-		cells := append([]string{pad(r.label, width)}, r.values...)
+		cells := append([]string{pad(r.short, width)}, r.values...)
 		cells = append(cells, stat3.cell(r.joint))
 		if bounded {
 			cells = append(cells, stat3.statCell(r.versus))

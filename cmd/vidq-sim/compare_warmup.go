@@ -51,10 +51,10 @@ func (c *comparison) cutWarmup(ctx context.Context, p *point) error {
 		}
 		cut, ok := result.MSER5(meanSeries(series[i], int(end/core.Second)))
 		if !ok {
-			unsteady = append(unsteady, c.rows[i].label)
+			unsteady = append(unsteady, c.rows[i].short)
 		}
 		if at := core.Time(cut) * core.Second; at > p.cut {
-			p.cut, last = at, c.rows[i].label
+			p.cut, last = at, c.rows[i].short
 		}
 	}
 	if last != "" {

@@ -9,9 +9,11 @@
 // command is in compare.go from its flags (compare_flags.go) on: compare_point.go plays a
 // scenario, compare_warmup.go and compare_static.go find its warm-up and its best static
 // plan, compare_counts.go says which scenarios tell schedulers apart, compare_rank.go
-// ranks, compare_table.go and compare_files.go write. reproduce.go simulates AWStream's
-// evaluation from its public data (awstream_scenario.go makes the scenarios,
-// reproduce_table.go the tables). wire.go joins the packages to it; tests put fakes there.
+// ranks, compare_table.go and compare_files.go write. The tune command is in tune.go;
+// tune_search.go is its search, tune_files.go writes what it found, specs.go reads that
+// again. reproduce.go simulates AWStream's evaluation from its public data
+// (awstream_scenario.go makes the scenarios, reproduce_table.go the tables). wire.go joins
+// the packages to it; tests put fakes there.
 package main
 
 import (

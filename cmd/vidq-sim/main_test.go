@@ -21,7 +21,7 @@ import (
 func TestHelp(t *testing.T) {
 	r := newRig()
 	var b strings.Builder
-	for _, args := range [][]string{{"--help"}, {"run", "--help"}, {"compare", "--help"}, {"list", "--help"}, {"schema", "--help"}, {"import", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"run", "--help"}, {"compare", "--help"}, {"tune", "--help"}, {"list", "--help"}, {"schema", "--help"}, {"import", "--help"}} {
 		require.Equal(t, exitDone, r.do(args...))
 		assert.Empty(t, r.err.String())
 		b.WriteString("$ vidq-sim " + strings.Join(args, " ") + "\n" + r.out.String() + "\n")

@@ -43,7 +43,7 @@ func (a *app) rootCommand() *cobra.Command {
 		}
 		return inputErrorf("%w; see %s --help", err, c.CommandPath())
 	})
-	root.AddCommand(a.runCommand("run SCENARIO..."), a.compareCommand(), a.listCommand(), a.schemaCommand(), a.importCommand(), a.reproduceCommand())
+	root.AddCommand(a.runCommand("run SCENARIO..."), a.compareCommand(), a.tuneCommand(), a.listCommand(), a.schemaCommand(), a.importCommand(), a.reproduceCommand())
 	return root
 }
 
@@ -81,7 +81,7 @@ func (a *app) runCommand(use string) *cobra.Command {
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.schedulers, "scheduler", "", "schedulers to run, each on the same worlds: `LIST` such as 'latfirst[mode=peer],random' (default: the scenario's)")
+	f.StringVar(&o.schedulers, "scheduler", "", "schedulers to run, each on the same worlds: `LIST` such as 'latfirst[mode=peer],random', or @FILE (default: the scenario's)")
 	f.IntVar(&o.seeds, "seeds", 1, "number of replications `N`: mean and 95% confidence interval")
 	worldFlags(c, o)
 	f.StringVar(&o.json, "json", "", "write the result document to `FILE`; - is stdout, which then holds nothing else")
@@ -90,7 +90,7 @@ func (a *app) runCommand(use string) *cobra.Command {
 	return c
 }
 
-// worldFlags are the flags of run and compare that say which worlds are played.
+// worldFlags are the flags of run, compare and tune that say which worlds are played.
 func worldFlags(c *cobra.Command, o *runOptions) {
 	f := c.Flags()
 	f.Uint64Var(&o.seed, "seed", 0, "seed of the first replication `S`, the next ones count up (default: the scenario's)")

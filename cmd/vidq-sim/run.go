@@ -56,6 +56,14 @@ type experiment struct {
 	version  string
 }
 
+// world is the scenario that job i plays.
+func (e *experiment) world(i int) *scenarios.Scenario {
+	if s := e.jobs[i].scenario; s != nil {
+		return s
+	}
+	return e.scenario
+}
+
 // runScenarios checks everything first, so that wrong input writes nothing, then
 // runs the scenarios one after the other.
 func (a *app) runScenarios(ctx context.Context, o *runOptions, names []string) error {
@@ -116,8 +124,8 @@ func (a *app) experiment(o *runOptions, name string) (*experiment, error) {
 	a.tellShipped(name, s)
 	e := &experiment{scenario: s, specs: []sched.Spec{s.Scheduler.Spec}, version: a.version}
 	if o.schedulersSet {
-		if e.specs, err = sched.ParseSpecs(o.schedulers); err != nil {
-			return nil, fmt.Errorf("--scheduler: %w", err)
+		if e.specs, err = parseSchedulers(o.schedulers); err != nil {
+			return nil, err
 		}
 	}
 	for _, spec := range e.specs {
@@ -221,13 +229,11 @@ func (a *app) runExperiment(ctx context.Context, o *runOptions, e *experiment) (
 		defer e.folder.discard()
 	}
 	started := a.now()
-	b := &batch{app: a, experiment: e, workers: o.workers}
-	if a.terminal && !o.quiet {
-		b.bar = a.progressBar(e)
-	}
+	b := &batch{app: a, experiment: e, workers: o.workers, bar: a.progressBar(e.scenario.Name, len(e.jobs), o.quiet)}
 	runs, err := b.run(ctx)
+	b.bar.done()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", e.scenario.Name, err)
+		return nil, err
 	}
 	doc := &result.Document{
 		Vidq: a.version, Scenario: e.scenario.Name, Runs: runs,

@@ -33,6 +33,7 @@ type app struct {
 
 // job is one run: a scheduler on one world.
 type job struct {
+	scenario  *scenarios.Scenario // nil = its experiment's
 	scheduler sched.Spec
 	seed      uint64
 	until     core.Time // 0 = the scenario's duration
@@ -40,6 +41,7 @@ type job struct {
 	frames    result.FrameSink
 	series    *result.Series
 	progress  func(now core.Time) // may be nil
+	noTrace   bool                // nobody looks at the trace's hash
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
@@ -61,7 +63,7 @@ func simulate(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, e
 	start := time.Now()
 	return sim.Run(ctx, s, sim.Options{
 		Scheduler: j.scheduler, Seed: j.seed, Until: j.until,
-		Sink: j.sink, Frames: j.frames, Series: j.series, Progress: j.progress,
+		Sink: j.sink, Frames: j.frames, Series: j.series, Progress: j.progress, NoTrace: j.noTrace,
 		Clock: func() core.Time { return core.Time(time.Since(start)) },
 	})
 }

@@ -23,7 +23,7 @@ type adamecConfig struct {
 	Evaluations    int       `toml:"evaluations" min:"1" max:"10000" doc:"most configurations that a search predicts"`
 	Resolution     string    `toml:"resolution" knob:"resolution" doc:"where a cold start begins; a camera that has less begins there"`
 	FPS            float64   `toml:"fps" knob:"fps" min:"0.01" max:"1000" doc:"where a cold start begins, analysed frames per second"`
-	HostStages     int       `toml:"host_stages" min:"0" max:"32" doc:"where a cold start begins: stages on the host"`
+	HostStages     int       `toml:"host_stages" min:"0" max:"32" search:"0..3" doc:"where a cold start begins: stages on the host"`
 	InFlight       int       `toml:"in_flight" min:"1" max:"64" doc:"frames of a query under way at once (chosen here)"`
 	Buffer         int       `toml:"buffer" min:"1" max:"1000" doc:"frames that wait when the window is full; 1 = the newest only (chosen here)"`
 }

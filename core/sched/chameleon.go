@@ -30,7 +30,7 @@ type chameleonConfig struct {
 	Models   bool      `toml:"models" doc:"whether the model is a knob too; if not, the most accurate is used"`
 	Place    string    `toml:"place" choices:"cloud|host" doc:"where every stage runs; while it cannot, at the next best"`
 	Bounded  bool      `toml:"bounded" doc:"whether configurations are passed over that are predicted to miss the bound of latency or delay; the paper has no such bound"`
-	Charge   bool      `toml:"charge" doc:"whether the work of profiling is done by the nodes; false shows what it costs"`
+	Charge   bool      `toml:"charge" search:"-" doc:"whether the work of profiling is done by the nodes; false shows what it costs"`
 	InFlight int       `toml:"in_flight" min:"1" max:"64" doc:"frames of a query under way at once (chosen here)"`
 	Buffer   int       `toml:"buffer" min:"1" max:"1000" doc:"frames that wait when the window is full; 1 = the newest only (chosen here)"`
 }

@@ -4,7 +4,8 @@
 // # Reading guide
 //
 //   - registry.go: Register, New, Names, Describe. params.go types and checks the
-//     parameters, spec.go reads and writes them as name[key=value,...].
+//     parameters, spec.go reads and writes them as name[key=value,...], search.go
+//     tells what a search over them tries.
 //   - place.go: where a stage may run, which node a query is assigned to and which
 //     it uses while that is down; what the plans of different schedulers have in
 //     common.
@@ -63,6 +64,9 @@
 // A scheduler that looks at all queries at once implements core.Scheduler itself.
 // Either way:
 //
+//   - What a search over a parameter tries is a quarter of its default to four times it, or
+//     all its choices, or what the scenarios have. Where that makes no sense (a default of 0 that
+//     stands for something, what would be cheating) a tag search says better.
 //   - It learns from the View alone, time included, and from what it remembers.
 //     It draws from Deps.Seed and ids, never from the order of a map. The same
 //     views give the same decisions.

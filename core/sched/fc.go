@@ -20,7 +20,7 @@ func init() {
 // template) and for interval and buffer (chosen here).
 type fcConfig struct {
 	Variant       string    `toml:"variant" choices:"vsa-proto|dayu" doc:"vsa-proto: the authors' controller; dayu: its port in dayu-autostreamer/dayu, quirks included, of which only window and theta can be set"`
-	Window        int       `toml:"window" min:"0" max:"1000" doc:"frames whose errors count; 0 = 50 for vsa-proto, 20 for dayu"`
+	Window        int       `toml:"window" min:"0" max:"1000" search:"5..200" doc:"frames whose errors count; 0 = 50 for vsa-proto, 20 for dayu"`
 	Up            float64   `toml:"up" min:"0" max:"1e6" doc:"a step up when the errors' sum is at or below minus this times window, ms"`
 	Down          float64   `toml:"down" min:"0" max:"1e6" doc:"a step down when it is at or above this times window, ms"`
 	EarlyExponent float64   `toml:"early_exponent" min:"0" max:"4" doc:"a frame that is t ms early has the error minus t to this power"`

@@ -24,7 +24,7 @@ type jellyfishConfig struct {
 	MaxBatch int       `toml:"max_batch" min:"1" max:"64" doc:"largest batch of a worker"`
 	Start    float64   `toml:"start" min:"0.000001" max:"1000" doc:"first temperature of the annealing"`
 	End      float64   `toml:"end" min:"0.000001" max:"1000" doc:"last temperature"`
-	Cooling  float64   `toml:"cooling" min:"0.5" max:"0.9999" doc:"factor of the temperature at each step"`
+	Cooling  float64   `toml:"cooling" min:"0.5" max:"0.9999" search:"0.9..0.998" doc:"factor of the temperature at each step"`
 	Hold     core.Time `toml:"hold" min:"0" doc:"from a worker's change of network to the next one for more accuracy (chosen here: a network takes seconds to load, which the paper leaves out); 0s = as published"`
 	InFlight int       `toml:"in_flight" min:"1" max:"64" doc:"frames of a live query under way at once (chosen here: clients do not wait for results)"`
 	Buffer   int       `toml:"buffer" min:"1" max:"1000" doc:"frames that wait when the window is full; 1 = the newest only (chosen here)"`

@@ -25,7 +25,7 @@ type jetstreamConfig struct {
 	Down    float64   `toml:"down" min:"0" max:"1" doc:"a ratio of capacity to what is sent below this leads down"`
 	Up      float64   `toml:"up" min:"1" max:"100" doc:"one above this leads up"`
 
-	Model    int `toml:"model" min:"0" max:"255" doc:"index of the model of every stage, 0 = the most accurate"`
+	Model    int `toml:"model" knob:"model" min:"0" max:"255" doc:"index of the model of every stage, 0 = the most accurate"`
 	InFlight int `toml:"in_flight" min:"1" max:"64" doc:"frames of a query under way at once"`
 	Buffer   int `toml:"buffer" min:"-1" max:"100000" doc:"frames that the sender's queue holds; -1 = without bound"`
 }

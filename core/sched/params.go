@@ -70,6 +70,9 @@ func fields(t reflect.Type, name string) []field {
 		if f.Type == "duration" && f.Min == nil {
 			f.Min = new(float64)
 		}
+		if f.Search = sf.Tag.Get("search"); !checkSearch(f.Type, f.Search) {
+			panic("sched: the tag search of field " + sf.Name + " of " + name + " does not fit its type: " + f.Search)
+		}
 		fs = append(fs, f)
 	}
 	return fs

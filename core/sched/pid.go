@@ -26,7 +26,7 @@ type pidConfig struct {
 	Dwell    int      `toml:"dwell" min:"0" max:"1000" doc:"periods from a step down to the next step up; twice as many each time that the step up was undone"`
 	Measure  string   `toml:"measure" choices:"p95|ewma" doc:"p95: 95th percentile of the round's frames; ewma: mean over frames with weight 0.3"`
 	Guard    bool     `toml:"guard" doc:"climb only as far as the measured share, scaled by what the ladder says, stays below the set-point"`
-	Knobs    []string `toml:"knobs" doc:"what the ladder is made of: fps, resolution, quality, model"`
+	Knobs    []string `toml:"knobs" search:"fps,resolution,quality|fps,resolution,quality,model|fps,resolution|resolution,quality|fps|resolution" doc:"what the ladder is made of: fps, resolution, quality, model"`
 	Start    string   `toml:"start" choices:"believed|lowest|highest" doc:"first rung; believed: the highest that meets the set-point by the belief"`
 
 	FPS        float64 `toml:"fps" knob:"fps" min:"0.01" max:"1000" doc:"analysed frames per second, if no knob"`

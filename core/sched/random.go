@@ -8,7 +8,7 @@ import (
 
 func init() {
 	Register("random", "a plan drawn from all that can run, once for each query or every so many rounds",
-		randomConfig{InFlight: 1, Buffer: 1}, newRandom)
+		randomConfig{InFlight: 1, Buffer: 1}, newRandom, Fixed())
 }
 
 type randomConfig struct {

@@ -22,11 +22,16 @@ type Option func(*entry)
 // for an upper bound only.
 func NeedsTruth() Option { return func(e *entry) { e.truth = true } }
 
+// Fixed says that the parameters are what the scheduler is asked to do, not constants that
+// could be chosen better or worse: there is nothing to tune.
+func Fixed() Option { return func(e *entry) { e.fixed = true } }
+
 // Info describes a scheduler to people and to tools.
 type Info struct {
 	Name       string
 	Doc        string // one sentence
 	NeedsTruth bool
+	Fixed      bool    // there is nothing to tune
 	Params     []Param // in the order of the struct's fields
 }
 
@@ -39,6 +44,7 @@ type Param struct {
 	Min     *float64 // inclusive bounds of a number, or of a duration in seconds; nil = none
 	Max     *float64
 	Knob    string // what of a scenario a given value must be among, see Register; "" = nothing
+	Search  string // the tag; see Range
 	Doc     string
 }
 
@@ -46,6 +52,7 @@ type Param struct {
 type entry struct {
 	name, doc string
 	truth     bool
+	fixed     bool
 	params    []field
 	defaults  reflect.Value
 	build     func(c reflect.Value, d Deps) (core.Scheduler, error)
@@ -65,6 +72,7 @@ var registry []entry
 //	                     duration without min has 0
 //	knob:"fps"           a given value must be one that the scenario has (see Offer): fps,
 //	                     resolution, encoder, quality, model or place
+//	search:"..."         what a search over it tries; see Param.Range
 //
 // Their types are string, bool, int, float64, core.Time and []string. build gets
 // the defaults overlaid with what the user gave, within the bounds that the tags
@@ -118,7 +126,7 @@ func Describe(name string) Info {
 		return Info{}
 	}
 	e := &registry[i]
-	info := Info{Name: e.name, Doc: e.doc, NeedsTruth: e.truth}
+	info := Info{Name: e.name, Doc: e.doc, NeedsTruth: e.truth, Fixed: e.fixed}
 	for k := range e.params {
 		f := &e.params[k]
 		p := f.Param

@@ -9,7 +9,7 @@ func init() {
 
 // roundRobinConfig's defaults of resolution and fps are those of static.
 type roundRobinConfig struct {
-	Every      int     `toml:"every" min:"0" max:"1000000000" doc:"rounds after which every stage moves on to its next node; 0 = a stage moves only when its node fails"`
+	Every      int     `toml:"every" min:"0" max:"1000000000" search:"0..10" doc:"rounds after which every stage moves on to its next node; 0 = a stage moves only when its node fails"`
 	Resolution string  `toml:"resolution" knob:"resolution" doc:"largest resolution; a smaller camera's is used as it is. Default: dayu's fixed template"`
 	FPS        float64 `toml:"fps" knob:"fps" min:"0.01" max:"1000" doc:"analysed frames per second. Default: dayu's fixed template"`
 	Encoder    string  `toml:"encoder" knob:"encoder" doc:"encoder of the scenario's knobs; empty = the first"`

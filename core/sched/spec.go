@@ -57,13 +57,14 @@ func (s Spec) String() string {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(k + "=" + formatValue(s.Params[k]))
+		b.WriteString(k + "=" + FormatValue(s.Params[k]))
 	}
 	b.WriteByte(']')
 	return b.String()
 }
 
-func formatValue(v any) string {
+// FormatValue writes a parameter's value as ParseSpecs reads it.
+func FormatValue(v any) string {
 	switch v := v.(type) {
 	case string:
 		if v != "" && strings.IndexFunc(v, func(r rune) bool { return !wordRune(r) }) < 0 && bare(v) == any(v) {
@@ -79,13 +80,13 @@ func formatValue(v any) string {
 	case []any:
 		parts := make([]string, len(v))
 		for i := range v {
-			parts[i] = formatValue(v[i])
+			parts[i] = FormatValue(v[i])
 		}
 		return "[" + strings.Join(parts, ",") + "]"
 	case []string:
 		parts := make([]string, len(v))
 		for i := range v {
-			parts[i] = formatValue(v[i])
+			parts[i] = FormatValue(v[i])
 		}
 		return "[" + strings.Join(parts, ",") + "]"
 	}

@@ -4,7 +4,7 @@ import "vidq/core"
 
 func init() {
 	Register("static", "one plan for each query, decided once: all at the edge, all in the cloud, the golden one, or a given one",
-		staticConfig{Plan: "all-cloud", Resolution: "720p", FPS: 10, Quality: -1, InFlight: 1, Buffer: 1, HostStages: -1}, newStatic)
+		staticConfig{Plan: "all-cloud", Resolution: "720p", FPS: 10, Quality: -1, InFlight: 1, Buffer: 1, HostStages: -1}, newStatic, Fixed())
 }
 
 // staticConfig's defaults of resolution and fps are the published fixed template

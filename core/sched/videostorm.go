@@ -30,7 +30,7 @@ type videostormConfig struct {
 	Interval      core.Time `toml:"interval" min:"0.001" max:"3600" doc:"between looks at where stages run; VideoEdge's is of the order of 100 s. What can no longer run moves at once"`
 	Band          float64   `toml:"band" min:"1" max:"100" doc:"configurations are looked at that need so many times what the cheapest as accurate ones need. videoedge only; videostorm looks at the Pareto front"`
 	Fill          float64   `toml:"fill" min:"0.01" max:"1" doc:"share of every resource that is given out"`
-	Reprofile     core.Time `toml:"reprofile" min:"0" max:"86400" doc:"between profiles of a query; 0s = once, as soon as its content is known, as published"`
+	Reprofile     core.Time `toml:"reprofile" min:"0" max:"86400" search:"0..60" doc:"between profiles of a query; 0s = once, as soon as its content is known, as published"`
 	Models        bool      `toml:"models" doc:"whether the model is a knob too; if not, the most accurate is used"`
 	Encoder       string    `toml:"encoder" knob:"encoder" doc:"encoder of the scenario's knobs; empty = the first"`
 	InFlight      int       `toml:"in_flight" min:"1" max:"64" doc:"frames of a query under way at once"`
