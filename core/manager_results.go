@@ -103,7 +103,7 @@ func (m *QueryManager) resultsDone(s *saving, err string, fx *Effects) {
 
 // observe keeps o until the next round. The slots hold twice what is shown, so
 // that the newest ObservationsKept always lie side by side.
-func (q *managedQuery) observe(o *Observation) {
+func (q *managedQuery) observe(o *Observation, memory *chunks[Call]) {
 	if q.used == 2*ObservationsKept {
 		for i := range ObservationsKept { // swapped, so that no slot loses its Calls memory
 			q.seen[i], q.seen[i+ObservationsKept] = q.seen[i+ObservationsKept], q.seen[i]
@@ -113,7 +113,7 @@ func (q *managedQuery) observe(o *Observation) {
 	if q.used == len(q.seen) {
 		q.seen = append(q.seen, Observation{})
 	}
-	q.seen[q.used].copy(o)
+	q.seen[q.used].copy(o, memory)
 	q.used++
 }
 

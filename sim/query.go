@@ -183,8 +183,8 @@ func (s *Sim) onCapture(q *query) {
 
 // encodedFrame is how many frames of camera frames below k an encoding at fps has.
 func (q *query) encodedFrame(k int64, fps float64) int64 {
-	if fps < q.cam.spec.FPS {
-		return core.SelectedIn(0, k, fps, q.cam.spec.FPS)
+	if fps < q.cam.fps {
+		return core.SelectedIn(0, k, fps, q.cam.fps)
 	}
 	return k
 }
