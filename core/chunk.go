@@ -6,7 +6,7 @@ package core
 // anything back, and a chunk is garbage once nothing of it is held.
 //
 // Chunks grow with what is asked for, so that who sends little allocates little. A
-// message that is kept keeps its chunk: at most chunkValues values, or sixteen of
+// message that is kept keeps its chunk: at most chunkValues values, or eight of
 // the largest messages. The zero value is ready.
 type chunks[T any] struct {
 	free []T
@@ -14,8 +14,9 @@ type chunks[T any] struct {
 }
 
 const (
-	chunkValues = 256
-	chunkSlices = 16
+	chunkValues = 64
+	chunkSlices = 8
+	chunkGrowth = 8
 )
 
 // next returns a zero value.
@@ -24,7 +25,7 @@ func (c *chunks[T]) next() *T { return &c.take(1)[0] }
 // take returns n zero values side by side.
 func (c *chunks[T]) take(n int) []T {
 	if n > len(c.free) {
-		c.size = max(n, min(2*c.size, max(chunkValues, chunkSlices*n)))
+		c.size = max(n, min(chunkGrowth*c.size, max(chunkValues, chunkSlices*n)))
 		c.free = make([]T, c.size)
 	}
 	s := c.free[:n:n]
