@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"math"
 	"runtime"
 	"testing"
 
@@ -14,8 +15,9 @@ import (
 
 // BenchmarkScenario runs shipped scenarios, trace hash and result document
 // included, on one core. frames/s are done frames per second of wall time, those
-// of the warm-up too: they are simulated like any other;
-// allocs/frame are those of steady state: of the second half of the run.
+// of the warm-up too: they are simulated like any other; allocs/frame are those of
+// steady state, the second half of the run, in whole ones as of -benchmem, and
+// allocs/1000frames the same as they are. A city must stay below ten.
 func BenchmarkScenario(b *testing.B) {
 	for _, c := range []struct {
 		name  string
@@ -39,7 +41,12 @@ func BenchmarkScenario(b *testing.B) {
 				b.StartTimer()
 			}
 			b.ReportMetric(float64(frames)/b.Elapsed().Seconds(), "frames/s")
-			b.ReportMetric(allocsPerFrame(b, sc, c.until), "allocs/frame")
+			allocs := allocsPerFrame(b, sc, c.until)
+			b.ReportMetric(math.Floor(allocs), "allocs/frame")
+			b.ReportMetric(1000*allocs, "allocs/1000frames")
+			if c.name == "city" {
+				require.Less(b, allocs, .01)
+			}
 		})
 	}
 }

@@ -1,7 +1,8 @@
 package core
 
 // Effects is what a machine wants done after a Step. The driver hands it to its
-// Backend with Drain, which empties it and keeps the memory.
+// Backend with Drain, which empties it and keeps the memory. Machines that one
+// goroutine steps may share one.
 type Effects struct {
 	Records  []Record
 	Saves    []Save
@@ -11,8 +12,29 @@ type Effects struct {
 	Sends    []Send
 	Wakes    []Wake
 
-	frames slab[FrameRecord]
-	stages slab[StageRecord]
+	frames   slab[FrameRecord]
+	stages   slab[StageRecord]
+	nodes    slab[NodeSample]
+	services slab[ServiceRecord]
+	links    slab[LinkRecord]
+	made     made
+}
+
+// made is where machines take the messages and changes from that they send all the
+// time. Unlike records they outlive the step; see chunks.
+type made struct {
+	heartbeats    chunks[Heartbeat]
+	heartbeatAcks chunks[HeartbeatAck]
+	jobs          chunks[JobStatus]
+	services      chunks[ServiceSample]
+	links         chunks[LinkView]
+	syncs         chunks[SyncResults]
+	syncAcks      chunks[SyncAck]
+	results       chunks[Result]
+	calls         chunks[Call]
+	changes       chunks[Change]
+	savedResults  chunks[SavedResult]
+	savedQueries  chunks[SavedQuery]
 }
 
 // Backend does what machines want. It is the whole of what a driver must
@@ -106,6 +128,9 @@ func (fx *Effects) Drain(b Backend) {
 	fx.Records = fx.Records[:0]
 	fx.frames.reset()
 	fx.stages.reset()
+	fx.nodes.reset()
+	fx.services.reset()
+	fx.links.reset()
 }
 
 func each[T any](s *[]T, f func(*T)) {

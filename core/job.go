@@ -5,54 +5,80 @@ import "slices"
 // job is a query's agent at the node that holds its camera: it takes frames,
 // keeps the window of frames under way and the buffer of those that wait, and
 // sees to it that results leave in frame order.
+//
+// What an event of a frame looks at stands first, side by side: of a thousand jobs
+// none is in the processor's cache any more when its next event comes, and what
+// an event costs is above all the cache lines that it fetches. The same holds for
+// pinned, frame and stage.
 type job struct {
-	query  Query
-	camera Camera
-	state  State
-	plan   *pinned // the newest; nil = none yet
-	walk   walkGraph
+	id       QueryID
+	cameraID CameraID
+	plan     *pinned  // the newest; nil = none yet
+	underWay []*frame // ascending; at most the window
+	sources  uint32   // stages without parents, a bit each
+	all      uint32   // all stages
 
+	capturing *pinned // the plan of the capture that is not answered; nil = none
 	next      int64   // camera frame to go on from
 	number    int64   // of the next frame that the job takes
 	processed int64   // camera frame of the last result, -1 = none
-	capturing *pinned // the plan of the capture that is not answered; nil = none
-	ended     bool    // the video has no further frame
-	paceNext  Time    // when the pace allows the next bytes
+	patience  Time    // how long after its capture a frame has missed its time
+	state     State
+	file      bool // its camera's mode
+	ended     bool // the video has no further frame
+	few       [2]*frame
 
-	underWay []*frame // ascending; at most the window
-	waiting  deque[*frame]
 	window   Window
+	paceNext Time // when the pace allows the next bytes
+	waiting  deque[*frame]
+
+	query  Query
+	camera Camera
+	walk   walkGraph
 }
 
 // pinned is a plan as a job applies it. It never changes: frames point to the one
 // that was in force when they were captured.
 type pinned struct {
-	Plan
+	steps    []step // one per stage
+	pace     float64
 	inFlight int
 	buffer   int
-	links    []*linkMeter // of each stage's node; nil for the host itself
+	Plan
+}
+
+// step is what a call of a stage takes of the plan and of the pipeline.
+type step struct {
+	node     NodeID
+	service  string
+	model    int
+	link     *linkMeter // to node; nil for the host itself
+	parents  uint32     // stages, a bit each
+	children uint32
+	pad      float64 // bytes that are sent with a frame, see Plan; with it a step is a cache line
 }
 
 // frame is a captured frame. Frames are used again and again.
 type frame struct {
-	id          int32 // in the table of deadlines
-	place       framePlace
-	job         *job
-	plan        *pinned
-	number      int64
-	cameraFrame int64
-	captured    Time
-	deadline    Time
-	bytes       float64
-
+	number     int64
+	job        *job
+	plan       *pinned
+	stages     []stage
+	id         int32 // in the table of deadlines
+	place      framePlace
 	doneMask   uint32 // stages that are done
 	activeMask uint32 // stages that are held, called or backing off
-	attempts   int
-	roundTrip  Time
-	encode     Time
-	finished   Time           // when the last stage was done
-	parts      [NumParts]Time // of the latency up to finished, or to the outcome
-	stages     []stage
+
+	deadline    Time
+	captured    Time
+	cameraFrame int64
+	bytes       float64
+	attempts    int
+	roundTrip   Time
+	encode      Time
+	finished    Time           // when the last stage was done
+	parts       [NumParts]Time // of the latency up to finished, or to the outcome
+	_           [16]byte
 }
 
 type framePlace uint8
@@ -65,33 +91,30 @@ const (
 )
 
 // newJob makes a job of a submitted query. It has failed if the node cannot run it.
-func newJob(q *Query, cameras []Camera, from int64) *job {
-	j := &job{query: *q, next: max(from, 0), processed: -1}
+func newJob(q *Query, cameras []Camera, from int64, s *Settings) *job {
+	j := &job{id: q.ID, cameraID: q.Camera, query: *q, next: max(from, 0), processed: -1, patience: s.FrameTimeout}
+	j.underWay = j.few[:0]
+	if b := q.Constraint.Latency; b > 0 {
+		j.patience = b.Add(b)
+	}
 	at := slices.IndexFunc(cameras, func(c Camera) bool { return c.ID == q.Camera })
 	if at < 0 || q.Pipeline.Validate() != nil {
 		j.state = StateFailed
 		return j
 	}
 	j.camera = cameras[at]
+	j.file = j.camera.Mode == ModeFile
 	j.walk = newWalkGraph(q.Pipeline)
+	j.sources, j.all = j.walk.sources, j.walk.all
 	return j
 }
 
 func (j *job) status() JobStatus {
-	s := JobStatus{Query: j.query.ID, State: j.state, Next: j.next}
+	s := JobStatus{Query: j.id, State: j.state, Next: j.next}
 	if j.plan != nil {
 		s.Revision = j.plan.Revision
 	}
 	return s
-}
-
-// latest returns when a frame captured at t has missed its time: twice the
-// latency that the query asks for, or the setting.
-func (j *job) latest(t Time, s *Settings) Time {
-	if b := j.query.Constraint.Latency; b > 0 {
-		return t.Add(b).Add(b)
-	}
-	return t.Add(s.FrameTimeout)
 }
 
 // find returns the frame under way of that number, or nil.
@@ -111,20 +134,15 @@ func (m *JobManager) apply(now Time, j *job, p *Plan, fx *Effects) {
 		j.plan != nil && p.Revision <= j.plan.Revision {
 		return
 	}
-	pin := &pinned{Plan: *p, inFlight: min(max(p.InFlight, 1), m.set.MaxInFlight), buffer: p.Buffer}
+	pin := &pinned{Plan: *p, pace: p.Pace, inFlight: min(max(p.InFlight, 1), m.set.MaxInFlight), buffer: p.Buffer}
 	pin.Stages = slices.Clone(p.Stages)
 	if pin.buffer == 0 {
 		pin.buffer = 1
 	}
-	if pin.buffer < 0 || pin.buffer > m.set.MaxBuffer || j.camera.Mode == ModeFile {
+	if pin.buffer < 0 || pin.buffer > m.set.MaxBuffer || j.file {
 		pin.buffer = m.set.MaxBuffer
 	}
-	pin.links = make([]*linkMeter, len(p.Stages))
-	for i := range p.Stages {
-		if n := p.Stages[i].Node; n != m.cfg.Node {
-			pin.links[i] = m.meter(n)
-		}
-	}
+	pin.steps = m.steps(j, &pin.Plan)
 	if j.plan != nil {
 		j.repace(now, j.plan.Pace, pin.Pace)
 	}
@@ -132,7 +150,7 @@ func (m *JobManager) apply(now Time, j *job, p *Plan, fx *Effects) {
 	if j.state == StateUnscheduled {
 		j.state = StateReady
 	}
-	fx.Records = append(fx.Records, &PlanRecord{At: now, Node: m.cfg.Node, Query: j.query.ID, Plan: pin.Plan})
+	fx.Records = append(fx.Records, &PlanRecord{At: now, Node: m.cfg.Node, Query: j.id, Plan: pin.Plan})
 	if pin.Refused {
 		j.capturing = nil // what was asked for may never come; with the next plan it is asked for anew
 		m.dropWaiting(now, j, 0, ReasonRefused, fx)
@@ -142,10 +160,27 @@ func (m *JobManager) apply(now Time, j *job, p *Plan, fx *Effects) {
 	m.advance(now, j, fx)
 }
 
+// steps puts together what calls under a plan need.
+func (m *JobManager) steps(j *job, p *Plan) []step {
+	steps := make([]step, len(p.Stages))
+	for i := range steps {
+		s := &steps[i]
+		s.node, s.model, s.service = p.Stages[i].Node, p.Stages[i].Model, j.query.Pipeline[i].Service
+		s.parents, s.children = j.walk.parents[i], j.walk.children[i]
+		if s.node != m.cfg.Node {
+			s.link = m.meter(s.node)
+			if s.parents == 0 {
+				s.pad = p.Pad
+			}
+		}
+	}
+	return steps
+}
+
 // frameCaptured takes a frame. What no job wants is given back at once: the
 // driver holds its pixels until then.
 func (m *JobManager) frameCaptured(now Time, ev *FrameCaptured, fx *Effects) {
-	j := m.jobs[ev.Query]
+	j := m.jobs.get(ev.Query)
 	if j == nil || j.plan == nil || j.state.Ended() || ev.CameraFrame < j.next {
 		fx.Releases = append(fx.Releases, Release{ev.Query, ev.CameraFrame})
 		return
@@ -155,7 +190,7 @@ func (m *JobManager) frameCaptured(now Time, ev *FrameCaptured, fx *Effects) {
 	f.place = frameWaiting
 	f.number, f.cameraFrame = j.number, ev.CameraFrame
 	f.captured = min(ev.At, now)
-	f.deadline = j.latest(f.captured, &m.set)
+	f.deadline = f.captured.Add(j.patience)
 	f.bytes = ev.Bytes
 	f.attempts, f.roundTrip, f.encode = 0, 0, 0
 	j.number++
@@ -213,16 +248,16 @@ func (m *JobManager) advance(now Time, j *job, fx *Effects) {
 		if j.capturing.Video == j.plan.Video {
 			return
 		}
-	} else if j.camera.Mode == ModeFile && len(j.underWay)+j.waiting.len() >= j.plan.inFlight {
+	} else if j.file && len(j.underWay)+j.waiting.len() >= j.plan.inFlight {
 		return
 	}
 	j.capturing = j.plan
-	fx.Captures = append(fx.Captures, Capture{j.query.ID, j.query.Camera, j.next, &j.plan.Plan})
+	fx.Captures = append(fx.Captures, Capture{j.id, j.cameraID, j.next, &j.plan.Plan})
 }
 
 // videoEnded lets a job end once its frames have.
 func (m *JobManager) videoEnded(now Time, ev *VideoEnded, fx *Effects) {
-	j := m.jobs[ev.Query]
+	j := m.jobs.get(ev.Query)
 	if j == nil || j.state.Ended() {
 		return
 	}
@@ -244,10 +279,10 @@ func (m *JobManager) stop(now Time, j *job, fx *Effects) {
 		m.leave(now, f, OutcomeDropped, ReasonStopped, fx)
 	}
 	m.dropWaiting(now, j, 0, ReasonStopped, fx)
-	delete(m.jobs, j.query.ID)
-	at, _ := m.at(j.query.ID)
+	m.jobs.remove(j.id)
+	at, _ := m.at(j.id)
 	m.list = slices.Delete(m.list, at, at+1)
-	m.forget(j.query.ID)
+	m.forget(j.id)
 }
 
 // takeFrame returns a frame that is not in use.

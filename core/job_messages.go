@@ -23,14 +23,14 @@ func (m *JobManager) received(now Time, msg Message, fx *Effects) {
 		}
 	case *UpdatePlan:
 		if msg.Incarnation == m.cfg.Incarnation {
-			if j := m.jobs[msg.Query]; j != nil {
+			if j := m.jobs.get(msg.Query); j != nil {
 				m.apply(now, j, &msg.Plan, fx)
 			}
 			m.ack(msg.Query, fx)
 		}
 	case *StopJob:
 		if msg.Incarnation == m.cfg.Incarnation {
-			if j := m.jobs[msg.Query]; j != nil {
+			if j := m.jobs.get(msg.Query); j != nil {
 				m.stop(now, j, fx)
 			} else {
 				m.forget(msg.Query) // its submission may be on its way yet
@@ -50,11 +50,11 @@ func (m *JobManager) submit(now Time, msg *SubmitJob, fx *Effects) {
 	if id == 0 || slices.Contains(m.ended, id) {
 		return
 	}
-	j := m.jobs[id]
+	j := m.jobs.get(id)
 	if j == nil {
-		j = newJob(&msg.Query, m.cfg.Cameras, msg.From)
+		j = newJob(&msg.Query, m.cfg.Cameras, msg.From, &m.set)
 		at, _ := m.at(id)
-		m.jobs[id] = j
+		m.jobs.put(id, j)
 		m.list = slices.Insert(m.list, at, j)
 	}
 	m.apply(now, j, &msg.Plan, fx)
@@ -63,7 +63,7 @@ func (m *JobManager) submit(now Time, msg *SubmitJob, fx *Effects) {
 // ack tells the manager what the node has of a query.
 func (m *JobManager) ack(q QueryID, fx *Effects) {
 	s := JobStatus{Query: q, Gone: true}
-	if j := m.jobs[q]; j != nil {
+	if j := m.jobs.get(q); j != nil {
 		s = j.status()
 	}
 	m.tell(&JobAck{m.cfg.Node, m.cfg.Incarnation, s}, fx)
@@ -114,15 +114,20 @@ func (m *JobManager) beat(now Time, fx *Effects) {
 		return
 	}
 	m.heartbeat.Number++
-	h := m.heartbeat
-	h.Jobs = m.Jobs()
-	h.Services = slices.Clone(h.Services)
+	h := fx.made.heartbeats.next()
+	*h = m.heartbeat
+	h.Jobs = fx.made.jobs.take(len(m.list))
+	for i, j := range m.list {
+		h.Jobs[i] = j.status()
+	}
+	h.Services = fx.made.services.take(len(h.Services))
+	copy(h.Services, m.heartbeat.Services)
 	h.Charges = m.charges.highest
-	h.Links = make([]LinkView, len(m.meters))
+	h.Links = fx.made.links.take(len(m.meters))
 	for i, l := range m.meters {
 		h.Links[i] = LinkView{From: m.cfg.Node, To: l.to, LinkEstimate: l.estimate(now)}
 	}
-	m.tell(&h, fx)
+	m.tell(h, fx)
 }
 
 // sampled records how the node is and keeps it for the next heartbeat.
@@ -130,18 +135,19 @@ func (m *JobManager) sampled(now Time, ev *Sampled, fx *Effects) {
 	h := &m.heartbeat
 	h.Capacity, h.Load = ev.Capacity, ev.Load
 	h.Services = append(h.Services[:0], ev.Services...)
-	n := &NodeSample{At: now, Span: ev.Span, Node: m.cfg.Node, Load: ev.Load, Energy: ev.Energy, Lost: m.results.lost}
+	n := fx.nodes.next()
+	*n = NodeSample{At: now, Span: ev.Span, Node: m.cfg.Node, Load: ev.Load, Energy: ev.Energy, Lost: m.results.lost}
 	fx.Records = append(fx.Records, n)
-	services := make([]ServiceRecord, len(ev.Services)) // once a second: not worth keeping
-	for i, s := range ev.Services {
-		services[i] = ServiceRecord{now, m.cfg.Node, s}
+	for _, s := range ev.Services {
+		r := fx.services.next()
+		*r = ServiceRecord{now, m.cfg.Node, s}
 		n.Queue += s.Queue
-		fx.Records = append(fx.Records, &services[i])
+		fx.Records = append(fx.Records, r)
 	}
-	links := make([]LinkRecord, len(ev.Links))
-	for i, l := range ev.Links {
-		links[i] = LinkRecord{now, ev.Span, l}
-		fx.Records = append(fx.Records, &links[i])
+	for _, l := range ev.Links {
+		r := fx.links.next()
+		*r = LinkRecord{now, ev.Span, l}
+		fx.Records = append(fx.Records, r)
 	}
 }
 
@@ -200,8 +206,8 @@ func (m *JobManager) nextCharge(now Time, fx *Effects) {
 	}
 	w := &c.queue[0]
 	var camera CameraID // only the query's host knows it
-	if j := m.jobs[w.Charge.Query]; j != nil {
-		camera = j.query.Camera
+	if j := m.jobs.get(w.Charge.Query); j != nil {
+		camera = j.cameraID
 	}
 	fx.Invokes = append(fx.Invokes, Invoke{
 		Ref:      CallRef{w.Charge.Query, m.cfg.Incarnation, -int64(w.Number), 0, c.call},

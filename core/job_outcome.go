@@ -53,7 +53,7 @@ func (m *JobManager) leave(now Time, f *frame, o Outcome, why Reason, fx *Effect
 	res.Outcome, res.Reason, res.CameraFrame, res.Captured = o, why, f.cameraFrame, f.captured
 	obs := &res.Obs
 	*obs = Observation{
-		Query: j.query.ID, Frame: f.number, Revision: f.plan.Revision, At: now, Latency: now - f.captured,
+		Query: j.id, Frame: f.number, Revision: f.plan.Revision, At: now, Latency: now - f.captured,
 		RoundTrip: f.roundTrip, Gap: gap, Encode: f.encode, Calls: obs.Calls[:0],
 	}
 	if o == OutcomeDone {
@@ -63,13 +63,13 @@ func (m *JobManager) leave(now Time, f *frame, o Outcome, why Reason, fx *Effect
 		j.window.Add(obs)
 	}
 	r := fx.Frame()
-	r.At, r.Node, r.Query, r.Frame, r.CameraFrame = now, m.cfg.Node, j.query.ID, f.number, f.cameraFrame
+	r.At, r.Node, r.Query, r.Frame, r.CameraFrame = now, m.cfg.Node, j.id, f.number, f.cameraFrame
 	r.Captured, r.Revision, r.Gap, r.Outcome, r.Reason = f.captured, f.plan.Revision, gap, o, why
 	r.Video = f.plan.Video
 	r.Latency, r.RoundTrip, r.Objects, r.Area = obs.Latency, f.roundTrip, obs.Objects, obs.Area
 	r.Breakdown, r.Attempts = f.parts, f.attempts
 	r.ContentFrame, r.Fresh = -1, math.NaN()
-	fx.Releases = append(fx.Releases, Release{j.query.ID, f.cameraFrame})
+	fx.Releases = append(fx.Releases, Release{j.id, f.cameraFrame})
 	m.giveBack(f)
 	m.sync(now, fx)
 }
@@ -79,7 +79,11 @@ func (m *JobManager) leave(now Time, f *frame, o Outcome, why Reason, fx *Effect
 func (f *frame) observe(o *Observation) {
 	for i := range f.stages {
 		s := &f.stages[i]
-		o.Calls = append(o.Calls, s.call)
+		to := &f.plan.steps[i]
+		o.Calls = append(o.Calls, Call{
+			Node: to.node, Model: to.model, RoundTrip: s.roundTrip, Work: s.work, Wait: s.wait, Transfer: s.transfer,
+			Bytes: s.bytes, Attempts: int(s.attempt) + 1,
+		})
 		if s.counted && !o.Known {
 			o.Known, o.Objects, o.Size = true, s.objects, s.size
 			if px := f.plan.Video.Resolution.Pixels(); px > 0 {
@@ -114,11 +118,10 @@ func (m *JobManager) recordCall(now Time, f *frame, i int, ev *StageDone, p *cal
 }
 
 func (m *JobManager) recordStage(now Time, f *frame, i int, fx *Effects) *StageRecord {
-	to := &f.plan.Stages[i]
-	q := &f.job.query
+	to := &f.plan.steps[i]
 	r := fx.Stage()
-	r.At, r.Node, r.On, r.Service, r.Model = now, m.cfg.Node, to.Node, q.Pipeline[i].Service, to.Model
-	r.Ref = CallRef{q.ID, m.cfg.Incarnation, f.number, i, f.stages[i].attempt}
+	r.At, r.Node, r.On, r.Service, r.Model = now, m.cfg.Node, to.node, to.service, to.model
+	r.Ref = CallRef{f.job.id, m.cfg.Incarnation, f.number, i, int(f.stages[i].attempt)}
 	return r
 }
 

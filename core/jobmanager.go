@@ -21,7 +21,7 @@ type JobManager struct {
 	manager Address
 	rng     rand.PCG // of phases and jitter
 
-	jobs   map[QueryID]*job
+	jobs   queryTable[*job]
 	list   []*job   // ascending by query
 	frames []*frame // by id - dueFrames
 	free   []*frame
@@ -60,7 +60,7 @@ const endedKept = 1024
 func NewJobManager(c JobManagerConfig) *JobManager {
 	m := &JobManager{
 		cfg: c, set: c.Settings.WithDefaults(), manager: Address{c.Manager, PartManager},
-		jobs: map[QueryID]*job{}, armed: Never,
+		armed: Never,
 	}
 	m.results = newResultRing(&m.set)
 	h := fnv.New64a()
@@ -135,7 +135,7 @@ func (m *JobManager) timer(now Time, fx *Effects) {
 // Runtime returns the runtime context of a query's last frames at this node; ok
 // is false when the node has no such job.
 func (m *JobManager) Runtime(q QueryID) (info RuntimeInfo, ok bool) {
-	j := m.jobs[q]
+	j := m.jobs.get(q)
 	if j == nil {
 		return RuntimeInfo{}, false
 	}
@@ -153,7 +153,7 @@ func (m *JobManager) Jobs() []JobStatus {
 
 // at returns where query id is, or would be, in the list of jobs.
 func (m *JobManager) at(id QueryID) (int, bool) {
-	return slices.BinarySearchFunc(m.list, id, func(j *job, id QueryID) int { return cmp.Compare(j.query.ID, id) })
+	return slices.BinarySearchFunc(m.list, id, func(j *job, id QueryID) int { return cmp.Compare(j.id, id) })
 }
 
 // forget remembers that a query was stopped.
@@ -187,7 +187,7 @@ func (m *JobManager) foldLinks(now Time) {
 	for _, j := range m.list {
 		for _, f := range j.underWay {
 			for i := range f.stages {
-				if l := f.plan.links[i]; l != nil && f.stages[i].phase == stageCalled {
+				if l := f.plan.steps[i].link; l != nil && f.stages[i].phase == stageCalled {
 					l.horizon = min(l.horizon, f.stages[i].since)
 				}
 			}

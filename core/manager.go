@@ -38,17 +38,18 @@ type QueryManager struct {
 	askedBy map[requester]*managedQuery // of queries without a key
 	links   []managedLink               // ascending by from, to; beside view.Links
 
-	round    uint64
-	roundAt  Time
-	deciding bool // a decision waits for its instant
-	applyAt  Time
-	seenBy   int // queries that the last round saw
-	view     View
-	decision Decision
-	stages   []Assignment // memory of the decision's plans
-	touched  []*managedQuery
-	rows     uint64        // counts heartbeats, to find the jobs that one does not list
-	reports  deque[report] // not old enough for the scheduler
+	round     uint64
+	roundAt   Time
+	deciding  bool // a decision waits for its instant
+	applyAt   Time
+	seenBy    int // queries that the last round saw
+	view      View
+	decision  Decision
+	stages    []Assignment // memory of the decision's plans
+	touched   []*managedQuery
+	seenCalls chunks[Call]  // memory of observations that are kept
+	rows      uint64        // counts heartbeats, to find the jobs that one does not list
+	reports   deque[report] // not old enough for the scheduler
 }
 
 // requester names a submission that has no key.
@@ -155,8 +156,10 @@ func NewQueryManager(c QueryManagerConfig, s Snapshot) *QueryManager {
 		keyOf:   map[string]*managedQuery{},
 		askedBy: map[requester]*managedQuery{},
 	}
-	for i := range c.Nodes {
-		m.expect(&c.Nodes[i])
+	nodes := slices.Clone(c.Nodes) // in order each is added at the end of the list, which costs nothing
+	slices.SortStableFunc(nodes, func(a, b Join) int { return cmp.Compare(a.Node, b.Node) })
+	for i := range nodes {
+		m.expect(&nodes[i])
 	}
 	for i := range s.Nodes {
 		n := m.node(s.Nodes[i].Node)

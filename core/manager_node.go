@@ -141,7 +141,9 @@ func (m *QueryManager) heartbeat(now Time, h *Heartbeat, fx *Effects) {
 	m.mendSettings(now, n, h, fx)
 	m.mendCharges(now, n, h, fx)
 	n.told = true
-	m.send(n.id, PartJobs, &HeartbeatAck{Node: n.id, Incarnation: n.incarnation, Number: h.Number, Known: true}, fx)
+	ack := fx.made.heartbeatAcks.next()
+	*ack = HeartbeatAck{Node: n.id, Incarnation: n.incarnation, Number: h.Number, Known: true}
+	m.send(n.id, PartJobs, ack, fx)
 }
 
 // takeEstimates takes in what a node's calls told of links. Of two nodes that

@@ -115,11 +115,17 @@ func (m *QueryManager) restore(s *SavedQuery) {
 	q.node.queries = append(q.node.queries, q)
 }
 
-// change is the change that saves q as it is, in a state. It holds the newest
-// decided plan, not the newest durable one, because saves are made durable in
-// order: an older plan here would undo a save that is under way.
+// change is the change that saves q as it is, in a state.
 func (q *managedQuery) change(state State) Change {
-	return Change{Kind: ChangeQuery, Query: &SavedQuery{Query: q.q, State: state, Since: q.since, Plan: q.newest, Next: q.next}}
+	s := q.saved(state)
+	return Change{Kind: ChangeQuery, Query: &s}
+}
+
+// saved is q as it is saved, in a state. It holds the newest decided plan, not the
+// newest durable one, because saves are made durable in order: an older plan here
+// would undo a save that is under way.
+func (q *managedQuery) saved(state State) SavedQuery {
+	return SavedQuery{Query: q.q, State: state, Since: q.since, Plan: q.newest, Next: q.next}
 }
 
 // acceptDone is told whether a query became durable.

@@ -19,7 +19,7 @@ func (m *QueryManager) syncResults(now Time, msg *SyncResults, fx *Effects) {
 	switch {
 	case n.storing:
 	case last <= n.acked:
-		m.send(n.id, PartJobs, &SyncAck{Incarnation: n.incarnation, Seq: n.acked}, fx)
+		m.ackResults(n, fx)
 	default:
 		rest := msg.Results
 		if msg.First <= n.acked {
@@ -27,24 +27,44 @@ func (m *QueryManager) syncResults(now Time, msg *SyncResults, fx *Effects) {
 		}
 		n.storing = true
 		m.save(saving{kind: saveResults, node: n, incarnation: n.incarnation, seq: last},
-			m.resultChanges(now, n, rest, last), fx)
+			m.resultChanges(now, n, rest, last, fx), fx)
 	}
 }
 
 // resultChanges makes the changes that save results of n up to last, and how far
 // its queries are.
-func (m *QueryManager) resultChanges(now Time, n *managedNode, results []Result, last uint64) []Change {
-	changes := []Change{
-		{Kind: ChangeResult, Result: &SavedResult{Node: n.id, Incarnation: n.incarnation, Results: results}},
-		{Kind: ChangeNode, Node: SavedNode{Node: n.id, Incarnation: n.incarnation, Seq: last}},
+func (m *QueryManager) resultChanges(now Time, n *managedNode, results []Result, last uint64, fx *Effects) []Change {
+	progressed := func(q *managedQuery) bool {
+		return now-q.savedAt >= progressEvery && q.next > q.savedNext && !q.ending && !q.state.Ended()
 	}
+	count := 2
 	for _, q := range n.queries {
-		if now-q.savedAt >= progressEvery && q.next > q.savedNext && !q.ending && !q.state.Ended() {
+		if progressed(q) {
+			count++
+		}
+	}
+	changes := fx.made.changes.take(count)[:0]
+	saved := fx.made.savedResults.next()
+	*saved = SavedResult{Node: n.id, Incarnation: n.incarnation, Results: results}
+	changes = append(changes,
+		Change{Kind: ChangeResult, Result: saved},
+		Change{Kind: ChangeNode, Node: SavedNode{Node: n.id, Incarnation: n.incarnation, Seq: last}})
+	for _, q := range n.queries {
+		if progressed(q) {
 			q.savedAt, q.savedNext = now, q.next
-			changes = append(changes, q.change(q.state))
+			s := fx.made.savedQueries.next()
+			*s = q.saved(q.state)
+			changes = append(changes, Change{Kind: ChangeQuery, Query: s})
 		}
 	}
 	return changes
+}
+
+// ackResults tells a node up to where its results are durable.
+func (m *QueryManager) ackResults(n *managedNode, fx *Effects) {
+	a := fx.made.syncAcks.next()
+	a.Incarnation, a.Seq = n.incarnation, n.acked
+	m.send(n.id, PartJobs, a, fx)
 }
 
 // learn takes what is new in a batch into the queries' runtime windows. It does
@@ -77,13 +97,13 @@ func (m *QueryManager) resultsDone(s *saving, err string, fx *Effects) {
 	n.storing = false
 	if err == "" {
 		n.acked = max(n.acked, s.seq)
-		m.send(n.id, PartJobs, &SyncAck{Incarnation: n.incarnation, Seq: n.acked}, fx)
+		m.ackResults(n, fx)
 	}
 }
 
 // observe keeps o until the next round. The slots hold twice what is shown, so
 // that the newest ObservationsKept always lie side by side.
-func (q *managedQuery) observe(o *Observation) {
+func (q *managedQuery) observe(o *Observation, memory *chunks[Call]) {
 	if q.used == 2*ObservationsKept {
 		for i := range ObservationsKept { // swapped, so that no slot loses its Calls memory
 			q.seen[i], q.seen[i+ObservationsKept] = q.seen[i+ObservationsKept], q.seen[i]
@@ -93,7 +113,7 @@ func (q *managedQuery) observe(o *Observation) {
 	if q.used == len(q.seen) {
 		q.seen = append(q.seen, Observation{})
 	}
-	q.seen[q.used].copy(o)
+	q.seen[q.used].copy(o, memory)
 	q.used++
 }
 

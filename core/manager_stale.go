@@ -17,12 +17,12 @@ type report struct {
 func (m *QueryManager) observed(now Time, q *managedQuery, o *Observation) {
 	if m.c.Staleness <= 0 {
 		q.window.Add(o)
-		q.observe(o)
+		q.observe(o, &m.seenCalls)
 		return
 	}
 	r := m.reports.push()
 	r.at, r.query, r.node = now, q, nil
-	r.observation.copy(o)
+	r.observation.copy(o, &m.seenCalls)
 }
 
 // measured passes on how a node and its links are.
@@ -47,7 +47,7 @@ func (m *QueryManager) mature(now Time) {
 		case r.query != nil:
 			if !r.query.state.Ended() {
 				r.query.window.Add(&r.observation)
-				r.query.observe(&r.observation)
+				r.query.observe(&r.observation, &m.seenCalls)
 			}
 		default:
 			if r.node.incarnation == r.incarnation {
@@ -64,9 +64,12 @@ func (n *managedNode) show(at Time, l NodeLoad, s []ServiceView) {
 	n.shown = append(n.shown[:0], s...)
 }
 
-// copy makes o what from is, in o's own memory.
-func (o *Observation) copy(from *Observation) {
-	calls := o.Calls[:0] // whose memory is kept
+// copy makes o what from is, in o's own memory, of which it takes more as it needs it.
+func (o *Observation) copy(from *Observation, memory *chunks[Call]) {
+	calls := o.Calls[:0]
+	if cap(calls) < len(from.Calls) {
+		calls = memory.take(len(from.Calls))[:0]
+	}
 	calls = append(calls, from.Calls...)
 	*o = *from
 	o.Calls = calls

@@ -55,15 +55,16 @@ func (m *JobManager) sync(now Time, fx *Effects) {
 	for i := range n {
 		calls += len(r.waiting.at(i).Obs.Calls)
 	}
-	msg := &SyncResults{Node: m.cfg.Node, Incarnation: m.cfg.Incarnation, First: r.waiting.at(0).Seq}
-	msg.Results = make([]Result, n)
-	all := make([]Call, 0, calls) // the message is immutable, the ring's memory is not
+	msg := fx.made.syncs.next()
+	msg.Node, msg.Incarnation, msg.First = m.cfg.Node, m.cfg.Incarnation, r.waiting.at(0).Seq
+	msg.Results = fx.made.results.take(n)
+	all := fx.made.calls.take(calls) // the message is immutable, the ring's memory is not
 	for i := range n {
 		p := r.waiting.pop()
 		msg.Results[i] = *p
-		from := len(all)
-		all = append(all, p.Obs.Calls...)
-		msg.Results[i].Obs.Calls = all[from:len(all):len(all)]
+		k := copy(all, p.Obs.Calls)
+		msg.Results[i].Obs.Calls = all[:k:k]
+		all = all[k:]
 	}
 	r.sent, r.flushAt = msg, now // what is left has waited
 	r.pause = m.set.ResendAfter

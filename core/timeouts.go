@@ -127,9 +127,9 @@ func (d *deadlines) down(i int) {
 // deque is a queue in a ring that doubles when it is full. The memory of what
 // was taken out is kept for what comes next.
 type deque[T any] struct {
-	items []T // a power of two
-	head  int
 	n     int
+	head  int
+	items []T // a power of two
 }
 
 func (d *deque[T]) len() int { return d.n }

@@ -28,20 +28,21 @@ func newWalkGraph(p Pipeline) walkGraph {
 // stage is one stage of a frame under way.
 type stage struct {
 	phase   stagePhase
-	attempt int
-	since   Time           // start of the phase
-	due     Time           // when the phase ends by itself
-	parts   [NumParts]Time // of the latency, along the path on which the frame came here, up to since
+	counted bool
+	attempt int32
+	since   Time // start of the phase
+	due     Time // when the phase ends by itself
 
 	inBytes   float64 // of the parents' outputs
 	inObjects float64
-	charged   float64 // bytes that the pace was charged for the attempt
+	charged   float64        // bytes that the pace was charged for the attempt
+	parts     [NumParts]Time // of the latency, along the path on which the frame came here, up to since
 
-	call    Call // of the answered attempt
-	objects float64
-	size    float64
-	counted bool
-	got     float64
+	roundTrip, work, wait, transfer Time // of the answered attempt, see Call
+	bytes                           float64
+	objects                         float64
+	size                            float64
+	got                             float64
 }
 
 type stagePhase uint8
@@ -76,7 +77,7 @@ func splitCall(rt Time, ev *StageDone) (p callParts) {
 // start sends a frame on its way through the pipeline.
 func (m *JobManager) start(now Time, f *frame, fx *Effects) {
 	j := f.job
-	n := len(j.query.Pipeline)
+	n := len(f.plan.steps)
 	if cap(f.stages) < n {
 		f.stages = make([]stage, n)
 	}
@@ -88,7 +89,7 @@ func (m *JobManager) start(now Time, f *frame, fx *Effects) {
 	f.place = frameUnderWay
 	f.doneMask, f.activeMask = 0, 0
 	j.underWay = append(j.underWay, f)
-	for set := j.walk.sources; set != 0; set &= set - 1 {
+	for set := j.sources; set != 0; set &= set - 1 {
 		s := &f.stages[bits.TrailingZeros32(set)]
 		s.parts = [NumParts]Time{PartQueueCamera: now - f.captured}
 		s.inBytes, s.inObjects = 0, 0
@@ -102,10 +103,10 @@ func (m *JobManager) ready(now Time, f *frame, i int, fx *Effects) {
 	f.activeMask |= 1 << i
 	s.since = now
 	s.charged = 0
-	if pace := f.job.plan.Pace; pace > 0 && f.plan.links[i] != nil {
+	if pace := f.job.plan.pace; pace > 0 && f.plan.steps[i].link != nil {
 		bytes := s.inBytes
-		if f.job.walk.parents[i] == 0 {
-			bytes = f.bytes + f.plan.Pad
+		if f.plan.steps[i].parents == 0 {
+			bytes = f.bytes + f.plan.steps[i].pad
 		}
 		if at, ok := f.job.reserve(now, f.deadline, bytes, pace); at > now {
 			if ok {
@@ -127,23 +128,19 @@ func (m *JobManager) call(now Time, f *frame, i int, fx *Effects) {
 	s.due = min(f.deadline, now.Add(m.set.StageTimeout))
 	f.attempts++
 	m.due.atMost(f.id, s.due)
-	to := &f.plan.Stages[i]
-	source, pad := j.walk.parents[i] == 0, 0.0
-	if source && f.plan.links[i] != nil {
-		pad = f.plan.Pad
-	}
+	to := &f.plan.steps[i]
 	fx.Invokes = append(fx.Invokes, Invoke{
-		Ref:         CallRef{j.query.ID, m.cfg.Incarnation, f.number, i, s.attempt},
-		Camera:      j.query.Camera,
+		Ref:         CallRef{j.id, m.cfg.Incarnation, f.number, i, int(s.attempt)},
+		Camera:      j.cameraID,
 		CameraFrame: f.cameraFrame,
 		Captured:    f.captured,
-		Node:        to.Node,
-		Service:     j.query.Pipeline[i].Service,
-		Model:       to.Model,
+		Node:        to.node,
+		Service:     to.service,
+		Model:       to.model,
 		Video:       f.plan.Video,
-		Source:      source,
+		Source:      to.parents == 0,
 		Bytes:       s.inBytes,
-		Pad:         pad,
+		Pad:         to.pad,
 		Objects:     s.inObjects,
 		Timeout:     s.due - now,
 	})
@@ -160,7 +157,7 @@ func (m *JobManager) stageDone(now Time, ev *StageDone, fx *Effects) {
 		m.chargeDone(now, ref, fx)
 		return
 	}
-	j := m.jobs[ref.Query]
+	j := m.jobs.get(ref.Query)
 	if j == nil {
 		return
 	}
@@ -169,7 +166,7 @@ func (m *JobManager) stageDone(now Time, ev *StageDone, fx *Effects) {
 		return
 	}
 	s := &f.stages[ref.Stage]
-	if s.phase != stageCalled || s.attempt != ref.Attempt {
+	if s.phase != stageCalled || int(s.attempt) != ref.Attempt {
 		return
 	}
 	rt := now - s.since
@@ -181,8 +178,8 @@ func (m *JobManager) stageDone(now Time, ev *StageDone, fx *Effects) {
 	s.parts[PartCompute] += p.work
 	s.parts[PartReturn] += p.back
 	s.since = now
-	link := f.plan.links[ref.Stage]
-	if link != nil && j.plan.Pace > 0 {
+	link := f.plan.steps[ref.Stage].link
+	if link != nil && j.plan.pace > 0 {
 		j.settle(ev.Sent-s.charged, ev.Sent)
 	}
 	if ev.Err != CallOK {
@@ -195,11 +192,7 @@ func (m *JobManager) stageDone(now Time, ev *StageDone, fx *Effects) {
 			m.foldLinks(now)
 		}
 	}
-	to := &f.plan.Stages[ref.Stage]
-	s.call = Call{
-		Node: to.Node, Model: to.Model, RoundTrip: rt, Work: p.work, Wait: p.wait, Transfer: p.there + p.back,
-		Bytes: ev.Sent + ev.Got, Attempts: s.attempt + 1,
-	}
+	s.roundTrip, s.work, s.wait, s.transfer, s.bytes = rt, p.work, p.wait, p.there+p.back, ev.Sent+ev.Got
 	f.roundTrip += rt
 	f.encode += p.encode
 	s.got, s.counted, s.size, s.objects = ev.Got, ev.Counted, ev.Area, s.inObjects
@@ -215,7 +208,7 @@ func (m *JobManager) pass(now Time, f *frame, i int, fx *Effects) {
 	f.stages[i].phase = stageDone
 	f.activeMask &^= 1 << i
 	f.doneMask |= 1 << i
-	if f.doneMask == j.walk.all {
+	if f.doneMask == j.all {
 		f.parts = f.stages[i].parts
 		f.finished = now
 		f.place = frameFinished
@@ -227,9 +220,9 @@ func (m *JobManager) pass(now Time, f *frame, i int, fx *Effects) {
 		m.fail(now, f, i, ReasonDeadline, fx)
 		return
 	}
-	for set := j.walk.children[i]; set != 0; set &= set - 1 {
+	for set := f.plan.steps[i].children; set != 0; set &= set - 1 {
 		c := bits.TrailingZeros32(set)
-		parents := j.walk.parents[c]
+		parents := f.plan.steps[c].parents
 		if parents&^f.doneMask != 0 {
 			continue
 		}
@@ -253,7 +246,7 @@ func (m *JobManager) again(now Time, f *frame, i int, err CallError, fx *Effects
 	for range s.attempt {
 		pause = pause.Add(pause)
 	}
-	if s.attempt >= m.set.Retries || now.Add(pause) >= f.deadline {
+	if int(s.attempt) >= m.set.Retries || now.Add(pause) >= f.deadline {
 		m.fail(now, f, i, failure(err), fx)
 		return
 	}

@@ -56,7 +56,23 @@ func (s *Set) FrameSize(v core.VideoConf, c core.Content, k int64, z float64) fl
 // pixel * the box's pixels at r). Of content that is not known, core.TypicalObjects
 // of its class's typical size are assumed. An unknown service puts out nothing.
 func (s *Set) OutputBytes(service string, r core.Resolution, c core.Content) float64 {
-	v := s.services[service]
+	o := s.Output(service)
+	return o.Bytes(r, c)
+}
+
+// Output is what a service answers with, for whoever asks for many frames. It
+// gives what the set gives.
+type Output struct {
+	set *Set
+	of  *service // nil = not known: nothing
+}
+
+// Output prepares the sizes of a service's outputs.
+func (s *Set) Output(service string) Output { return Output{s, s.services[service]} }
+
+// Bytes is Set.OutputBytes.
+func (o *Output) Bytes(r core.Resolution, c core.Content) float64 {
+	v := o.of
 	if v == nil {
 		return 0
 	}
@@ -65,7 +81,7 @@ func (s *Set) OutputBytes(service string, r core.Resolution, c core.Content) flo
 		n = core.TypicalObjects
 	}
 	if !c.Known || area <= 0 {
-		area = s.classOf(c).area
+		area = o.set.classOf(c).area
 	}
 	each := v.output.perObject + float64(v.output.perPixel*area*float64(r.Pixels()))
 	return v.output.base + float64(max(n, 0)*each)

@@ -142,7 +142,10 @@ func (s *Sim) addCameras() error {
 	for i := range s.sc.Cameras {
 		spec := &s.sc.Cameras[i]
 		id := s.keys.root.Name("camera").Name(string(spec.ID))
-		c := &camera{spec: spec, node: s.nodeOf[spec.Node], size: id.Name("size"), phase: spec.Phase}
+		c := &camera{
+			spec: spec, node: s.nodeOf[spec.Node], size: id.Name("size"), phase: spec.Phase,
+			fps: spec.FPS, mode: spec.Mode, class: spec.Class,
+		}
 		if c.phase < 0 {
 			c.phase = core.Time(id.Name("phase").Uniform() * float64(core.Second) / spec.FPS)
 		}

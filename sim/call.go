@@ -8,44 +8,58 @@ import (
 
 // call is one attempt of a stage on its way: encoding and overhead at the host,
 // the link to the service's node, queue and work there, and the way back.
+//
+// What its steps look at stands first, side by side, as in core: what an event costs is
+// above all the cache lines that it fetches. The same holds for site, held, query
+// and camera.
 type call struct {
-	ref     core.CallRef
-	id      uint64 // among the world's jobs and transfers
-	host    *node
-	site    *site // nil for charged work
 	used    bool
 	back    bool // the answer is on its way
 	charged bool
+	maker   bool // it encodes the frame
 	err     core.CallError
-	frame   int64  // camera frame
 	older   uint32 // the call of the same frame that began before and is under way, plus 1; 0 = none
-	z       float64
+	id      uint64 // among the world's jobs and transfers
+	q       *query
+	held    *held // nil for charged work, and once the frame is released
+	host    *node
+	site    *site
+	sent    float64
+	key     world.Key // of the frame's transfers
+
+	ref      core.CallRef
+	z        float64
+	objects  float64   // found
+	answered core.Time // the answer departed
 
 	began    core.Time // invoked
 	overhead core.Time // the part of the host's work that is not encoding
+	making   core.Time // the part that is
 	encode   core.Time // what encoding took
-	answered core.Time // the answer departed
 	wait     core.Time
 	work     core.Time
-	sent     float64
 	got      float64
-	objects  float64 // found
 	area     float64 // pixels of the analysed frame
 }
 
 // site is where a stage of a query runs, kept from call to call.
 type site struct {
-	id        core.NodeID
-	service   string
-	model     int
-	on        *node
-	number    int // of the service at the node, -1 = none
+	id      core.NodeID
+	service string
+	model   int
+	on      *node
+	number  int // of the service at the node, -1 = none
+	cv      float64
+
+	law       kb.Law
 	out, back *direction
 	m         *kb.ServiceModel // nil = cannot run there
-	video     core.VideoConf   // that law belongs to
-	law       kb.Law
-	noise     world.Noise
-	phi       float64
+	crops     bool             // the service is fed with what the stages before found
+	output    kb.Output        // of the service
+
+	video core.VideoConf // that law belongs to
+	phi   float64
+	noise world.Noise
 }
 
 // resolve brings the site of an invoked stage up to date.
@@ -55,6 +69,7 @@ func (s *Sim) resolve(q *query, i *core.Invoke, host *node) *site {
 		t.id, t.service, t.model = i.Node, i.Service, i.Model
 		t.on = s.nodeOf[i.Node]
 		t.number, t.m, t.out, t.back, t.video = -1, nil, nil, nil, core.VideoConf{}
+		t.crops, t.output = s.truth.Input(i.Service) == core.InputCrops, s.truth.Output(i.Service)
 		if t.on != nil {
 			t.number = t.on.w.Service(i.Service)
 			if t.number >= 0 && i.Model >= 0 && i.Model < len(t.on.services[t.number].models) {
@@ -70,6 +85,7 @@ func (s *Sim) resolve(q *query, i *core.Invoke, host *node) *site {
 		}
 	}
 	if t.m != nil && t.video != i.Video {
+		t.cv = t.m.CV
 		t.video, t.law = i.Video, t.m.Law(i.Video.Resolution)
 	}
 	return t
@@ -103,10 +119,8 @@ func (s *Sim) freeCall(id uint32) {
 		return
 	}
 	c.used = false
-	if q := s.query(c.ref.Query); q != nil && !c.charged {
-		if h := q.find(c.frame); h != nil {
-			s.unlink(h, id)
-		}
+	if c.held != nil {
+		s.unlink(c.held, id)
 	}
 	s.freeCalls = append(s.freeCalls, id)
 }
@@ -128,7 +142,8 @@ func (s *Sim) invoke(n *node, i *core.Invoke) {
 		return
 	}
 	id, c := s.newCall(i.Ref)
-	c.host, c.frame, c.began = n, i.CameraFrame, s.k.Now()
+	c.q, c.host, c.began = q, n, s.k.Now()
+	c.key = q.transfer.With(uint64(i.CameraFrame))
 	if i.Charged {
 		s.charge(id, c, q, i)
 		return
@@ -138,7 +153,7 @@ func (s *Sim) invoke(n *node, i *core.Invoke) {
 		panic("sim: a call for a frame that is not held")
 	}
 	t := s.resolve(q, i, n)
-	c.older, h.calls = h.calls, id+1
+	c.held, c.older, h.calls = h, h.calls, id+1
 	h.models[i.Ref.Stage] = uint8(i.Model)
 	c.site = t
 	s.fill(c, q, h, i)
@@ -152,7 +167,8 @@ func (s *Sim) invoke(n *node, i *core.Invoke) {
 		switch {
 		case e == nil:
 			q.cam.add(h.frame, i.Video, id)
-			work += s.encodeTime(q, &i.Video)
+			c.maker, c.making = true, s.encodeTime(q, &i.Video)
+			work += c.making
 		case !e.done:
 			e.waiting = append(e.waiting, id)
 			return
@@ -166,7 +182,7 @@ func (s *Sim) invoke(n *node, i *core.Invoke) {
 func (s *Sim) fill(c *call, q *query, h *held, i *core.Invoke) {
 	px := float64(i.Video.Resolution.Pixels())
 	c.objects, c.area = h.scene.Objects, float64(h.scene.Area*px)
-	if i.Source || s.truth.Input(i.Service) == core.InputImage {
+	if i.Source || !c.site.crops {
 		if !h.encoded || !sameEncoding(&h.video, &i.Video) {
 			h.video, h.encoded, h.bytes = i.Video, true, q.encoder.Encode(i.Video, h.frame)
 		}
@@ -178,7 +194,7 @@ func (s *Sim) fill(c *call, q *query, h *held, i *core.Invoke) {
 	c.sent += i.Pad
 	content := h.scene.Content()
 	content.Objects = c.objects
-	c.got = s.truth.OutputBytes(i.Service, i.Video.Resolution, content)
+	c.got = c.site.output.Bytes(i.Video.Resolution, content)
 }
 
 func (s *Sim) encodeTime(q *query, v *core.VideoConf) core.Time {
@@ -200,7 +216,7 @@ func (s *Sim) charge(id uint32, c *call, q *query, i *core.Invoke) {
 	scene := q.cam.scene(q.cam.next(s.k.Now()))
 	c.objects, c.area = scene.Objects, float64(scene.Area*float64(i.Video.Resolution.Pixels()))
 	if t.m != nil {
-		t.law = t.m.Law(i.Video.Resolution)
+		t.law, t.cv = t.m.Law(i.Video.Resolution), t.m.CV
 		c.z = s.keys.charge.With(uint64(c.host.index)).With(uint64(-i.Ref.Frame)).With(uint64(i.Ref.Attempt)).Normal()
 	}
 	s.serve(id, c)
@@ -228,21 +244,8 @@ func (s *Sim) onNode(n *node) {
 // onPrepared sends a call whose encoding and overhead are done on its way, and
 // lets those that waited for the encoded frame go on.
 func (s *Sim) onPrepared(id uint32, c *call, now core.Time) {
-	q := s.query(c.ref.Query)
-	for i := range q.cam.store {
-		e := &q.cam.store[i]
-		if e.done || e.maker != id {
-			continue
-		}
-		e.done = true
-		took := now - c.began
-		c.encode = took - core.Time(float64(took)*s.overheadPart(c, q, &e.video))
-		for _, w := range e.waiting {
-			o := s.calls[w]
-			o.encode = now - o.began
-			o.host.w.Run(now, o.id, o.overhead, 1)
-		}
-		e.waiting = e.waiting[:0]
+	if c.maker {
+		s.onEncoded(id, c, now)
 	}
 	t := c.site
 	switch {
@@ -251,14 +254,34 @@ func (s *Sim) onPrepared(id uint32, c *call, now core.Time) {
 	case t.on == c.host:
 		s.serve(id, c)
 	default:
-		t.out.w.Transfer(now, c.id, c.sent, q.attemptKey(c, 0))
+		t.out.w.Transfer(now, c.id, c.sent, c.attemptKey(0))
 		t.out.arm(s)
 	}
 }
 
+// onEncoded tells those that wait for what a call has encoded.
+func (s *Sim) onEncoded(id uint32, c *call, now core.Time) {
+	store := c.q.cam.store
+	for i := range store {
+		e := &store[i]
+		if e.done || e.maker != id {
+			continue
+		}
+		e.done = true
+		took := now - c.began
+		c.encode = took - core.Time(float64(took)*c.overheadPart())
+		for _, w := range e.waiting {
+			o := s.calls[w]
+			o.encode = now - o.began
+			o.host.w.Run(now, o.id, o.overhead, 1)
+		}
+		e.waiting = e.waiting[:0]
+	}
+}
+
 // overheadPart is the part of the host's work for a call that was not encoding.
-func (s *Sim) overheadPart(c *call, q *query, v *core.VideoConf) float64 {
-	all := c.overhead + s.encodeTime(q, v)
+func (c *call) overheadPart() float64 {
+	all := c.overhead + c.making
 	if all <= 0 {
 		return 0
 	}
@@ -266,8 +289,8 @@ func (s *Sim) overheadPart(c *call, q *query, v *core.VideoConf) float64 {
 }
 
 // attemptKey names an attempt's way out (0) or back (1) among a link's draws.
-func (q *query) attemptKey(c *call, way uint64) world.Key {
-	return q.transfer.With(uint64(c.frame)).With(uint64(c.ref.Stage)<<32 | uint64(c.ref.Attempt)<<1 | way)
+func (c *call) attemptKey(way uint64) world.Key {
+	return c.key.With(uint64(c.ref.Stage)<<32 | uint64(c.ref.Attempt)<<1 | way)
 }
 
 // onTransfer takes a call, or its answer, that has arrived over d.
@@ -291,7 +314,7 @@ func (s *Sim) serve(id uint32, c *call) {
 	if t.number >= 0 {
 		err = core.CallFailed
 		if t.m != nil {
-			work := world.WorkTime(t.law.Mean(c.objects), t.m.CV, c.z)
+			work := world.WorkTime(t.law.Mean(c.objects), t.cv, c.z)
 			err = t.on.w.Call(s.k.Now(), t.number, world.Request{ID: c.id, Model: t.model, Work: work})
 		}
 	}
@@ -310,7 +333,7 @@ func (s *Sim) answer(id uint32, c *call, err core.CallError) {
 	}
 	t := c.site
 	if t.on != nil && t.on != c.host && t.back != nil && t.out != nil {
-		t.back.w.Transfer(s.k.Now(), c.id, c.got, s.query(c.ref.Query).attemptKey(c, 1))
+		t.back.w.Transfer(s.k.Now(), c.id, c.got, c.attemptKey(1))
 		t.back.arm(s)
 		return
 	}
@@ -348,7 +371,7 @@ func (s *Sim) abandon(h *held) {
 	for next := h.calls; next != 0; {
 		id := next - 1
 		c := s.calls[id]
-		next = c.older
+		next, c.held = c.older, nil
 		d := c.site.out
 		if c.back {
 			d = c.site.back

@@ -11,23 +11,26 @@ import (
 // camera is a video source: what it shows and when, and the encoded frames that
 // its queries share.
 type camera struct {
-	spec    *scenarios.Camera
 	node    *node
 	phase   core.Time // of camera frame 0
+	fps     float64
 	content kb.Source
 	size    world.Key // of the noise of frame sizes
+	class   string    // of the content; "" = what the content says
 	queries []*query
 	store   []encoded
+	mode    core.Mode
+	spec    *scenarios.Camera
 }
 
 // next returns the first camera frame that is not past at now.
-func (c *camera) next(now core.Time) int64 { return result.FrameIndex(now, c.phase, c.spec.FPS) }
+func (c *camera) next(now core.Time) int64 { return result.FrameIndex(now, c.phase, c.fps) }
 
 // scene returns what camera frame k shows.
 func (c *camera) scene(k int64) kb.Scene {
 	sc := c.content.Scene(k)
-	if c.spec.Class != "" {
-		sc.Class = c.spec.Class
+	if c.class != "" {
+		sc.Class = c.class
 	}
 	return sc
 }

@@ -11,8 +11,7 @@ type manager struct {
 	node  *node // where it runs
 	m     *core.QueryManager
 	chain core.Chain
-	fx    core.Effects
-	to    core.Backend // what fx goes to: the manager itself, unless a watch wants to see it
+	to    core.Backend // what its effects go to: the manager itself, unless a watch wants to see it
 	epoch uint32       // counts its starts: wakes and saves of an earlier life are void
 }
 
@@ -54,8 +53,8 @@ func (m *manager) step(ev core.Event) {
 	if m.m == nil {
 		return
 	}
-	m.m.Step(m.s.k.Now(), ev, &m.fx)
-	m.fx.Drain(m.to)
+	m.m.Step(m.s.k.Now(), ev, &m.s.fx)
+	m.s.fx.Drain(m.to)
 }
 
 // Record implements core.Backend.

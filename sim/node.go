@@ -26,8 +26,7 @@ type node struct {
 	inc     core.Incarnation
 	jobs    *core.JobManager
 	chain   core.Chain
-	fx      core.Effects
-	effects core.Backend // what fx goes to: the node itself, unless a watch wants to see it
+	effects core.Backend // what its effects go to: the node itself, unless a watch wants to see it
 	sampled core.Sampled // told again and again
 	sampler Timer
 	told    uint64       // messages between the parts of the node
@@ -61,8 +60,8 @@ func (n *node) step(ev core.Event) {
 	if n.s.watch != nil {
 		n.s.watch.told(n.s.k.Now(), n.id, ev)
 	}
-	n.jobs.Step(n.s.k.Now(), ev, &n.fx)
-	n.fx.Drain(n.effects)
+	n.jobs.Step(n.s.k.Now(), ev, &n.s.fx)
+	n.s.fx.Drain(n.effects)
 }
 
 // arm sets the node's timer to its world's next moment.

@@ -62,6 +62,7 @@ type Sim struct {
 
 	flights     []flight
 	freeFlights []uint32
+	freeHeld    []*held
 	calls       []*call
 	freeCalls   []uint32
 
@@ -69,8 +70,9 @@ type Sim struct {
 	losses  []messageLoss
 	crashes []int // faults that wait for a save
 
-	models []int      // scratch
-	popped world.Done // likewise
+	fx     core.Effects // of whichever machine is in its step
+	models []int        // scratch
+	popped world.Done   // likewise
 	ev     struct {
 		timer    core.Timer
 		received core.Received

@@ -67,7 +67,8 @@ func (s *Sim) onSaved() {
 		st.apply(sv.Changes)
 		s.onDurable(sv.Changes)
 		if s.watch != nil {
-			s.watch.stored(s.k.Now(), &sv)
+			seen := sv // the watch's own: sv shall not leave the stack
+			s.watch.stored(s.k.Now(), &seen)
 		}
 	}
 	if s.crashing() {

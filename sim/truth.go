@@ -25,11 +25,11 @@ func (t truth) Scene(id core.QueryID, at core.Time) (core.Scene, bool) {
 		return core.Scene{}, false
 	}
 	k := q.cam.next(at)
-	if q.cam.spec.Mode == core.ModeFile {
-		k = q.cursor + int64(max(at-t.s.k.Now(), 0).Seconds()*q.cam.spec.FPS)
+	if q.cam.mode == core.ModeFile {
+		k = q.cursor + int64(max(at-t.s.k.Now(), 0).Seconds()*q.cam.fps)
 	}
 	c := q.cam.scene(k).Content()
-	return core.Scene{Content: c, Decay: t.Decay(c), Video: q.cam.spec.Class}, true
+	return core.Scene{Content: c, Decay: t.Decay(c), Video: q.cam.class}, true
 }
 
 // Rate implements core.Oracle.

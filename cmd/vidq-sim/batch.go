@@ -71,7 +71,7 @@ func (b *batch) one(ctx context.Context, i int) (*result.Run, error) {
 	var files *runFiles
 	if f := b.experiment.folder; f != nil {
 		var err error
-		if files, err = f.files(i, j); err != nil {
+		if files, err = f.tables.begin(i, j); err != nil {
 			return nil, err
 		}
 		j.sink, j.frames = files, files
@@ -88,13 +88,16 @@ func (b *batch) one(ctx context.Context, i int) (*result.Run, error) {
 	var r *result.Run
 	var err error
 	if !interruptible(ctx, noticed, func() { r, err = b.app.simulate(ctx, b.experiment.world(i), j) }) {
-		b.experiment.folder.omit(i)
+		if files != nil {
+			b.experiment.folder.tables.omit(i)
+		}
 		return nil, ctx.Err()
 	}
 	if files != nil {
 		if e := files.close(); err == nil {
 			err = e
 		}
+		b.experiment.folder.tables.done(i)
 	}
 	if err == nil {
 		err = r.Check()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -67,21 +66,13 @@ func (c *comparison) write(rank []ranked, interrupted bool) error {
 		{rankingCSV, func(w io.Writer) error { return c.writeRanking(w, rank) }},
 		{tablesText, func(w io.Writer) error { _, err := io.WriteString(w, c.text.String()); return err }},
 	} {
-		if err := c.folder.write(f.name, f.content); err != nil {
-			return fmt.Errorf("--out: %s: %w", f.name, err)
-		}
-		item, err := itemOf(c.folder.temp, f.name)
+		item, err := c.folder.write(f.name, f.content)
 		if err != nil {
-			return fmt.Errorf("--out: %w", err)
+			return fmt.Errorf("--out: %s: %w", f.name, err)
 		}
 		m.Files = append(m.Files, item)
 	}
-	err := c.folder.write(manifestFile, func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		return enc.Encode(m)
-	})
+	err := c.folder.writeManifest(m)
 	if err == nil {
 		err = c.folder.place()
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,8 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"sync/atomic"
 
 	"vidq/core/result"
 )
@@ -51,9 +47,9 @@ type manifestItem struct {
 // folder is a run folder. It is made beside its place under another name and put
 // there when it is whole.
 type folder struct {
-	dir  string
-	temp string        // "" when there is none
-	made []atomic.Bool // whether job i has tables
+	dir    string
+	temp   string // "" when there is none
+	tables *tables
 }
 
 // check refuses a place that holds anything but an earlier run folder.
@@ -83,7 +79,7 @@ func (f *folder) check() error {
 	return nil
 }
 
-// open makes the folder under its temporary name, for a number of jobs.
+// open makes the folder under its temporary name, with tables for a number of jobs.
 func (f *folder) open(jobs int) error {
 	parent := filepath.Dir(f.dir)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
@@ -93,52 +89,36 @@ func (f *folder) open(jobs int) error {
 	if err != nil {
 		return inputErrorf("--out %s: %w", f.dir, bare(err))
 	}
-	f.temp, f.made = temp, make([]atomic.Bool, jobs)
+	f.temp = temp
+	if jobs == 0 { // it has other files
+		return nil
+	}
+	if f.tables, err = newTables(temp, jobs); err != nil {
+		f.discard()
+		return fmt.Errorf("run folder: %w", err)
+	}
 	return nil
 }
 
 // discard removes a folder that has not been finished.
 func (f *folder) discard() {
+	if f.tables != nil {
+		_ = f.tables.close() // it is thrown away
+	}
 	if f.temp != "" {
 		_ = os.RemoveAll(f.temp) // a left-over is harmless
 		f.temp = ""
 	}
 }
 
-// part is the path of job i's rows of a table.
-func (f *folder) part(name string, i int) string {
-	return filepath.Join(f.temp, name+"."+strconv.Itoa(i))
-}
-
-// files opens the tables of job i.
-func (f *folder) files(i int, j job) (*runFiles, error) {
-	f.made[i].Store(true)
-	return newRunFiles(j.scheduler.String(), j.seed, func(name string) (io.WriteCloser, error) {
-		return os.Create(f.part(name, i))
-	})
-}
-
-// omit leaves out job i, whose tables are still being written; its files have no name
-// from now on. A nil folder has nothing to omit.
-func (f *folder) omit(i int) {
-	if f == nil {
-		return
-	}
-	f.made[i].Store(false)
-	for _, t := range csvFiles {
-		_ = os.Remove(f.part(t.name, i)) // a left-over is harmless
-	}
-}
-
-// finish joins the jobs' tables in their order, adds what describes them and puts
-// the folder in its place.
+// finish makes the tables whole, adds what describes them and puts the folder in its
+// place.
 func (f *folder) finish(e *experiment, doc *result.Document) error {
-	for _, t := range csvFiles {
-		if err := f.join(t.name, t.header); err != nil {
-			return fmt.Errorf("run folder: %w", err)
-		}
+	items, err := f.tables.finish()
+	if err != nil {
+		return fmt.Errorf("run folder: %w", err)
 	}
-	if err := f.describe(e, doc); err != nil {
+	if err := f.describe(e, doc, items); err != nil {
 		return fmt.Errorf("run folder: %w", err)
 	}
 	if err := f.place(); err != nil {
@@ -147,45 +127,28 @@ func (f *folder) finish(e *experiment, doc *result.Document) error {
 	return nil
 }
 
-func (f *folder) join(name, header string) error {
-	return f.write(name, func(w io.Writer) error {
-		if _, err := io.WriteString(w, header+"\n"); err != nil {
-			return err
-		}
-		for i := range f.made {
-			if !f.made[i].Load() { // interrupted before its turn, or given up
-				continue
-			}
-			part, err := os.Open(f.part(name, i))
-			if err != nil {
-				return err
-			}
-			_, err = io.Copy(w, part)
-			if err := errors.Join(err, part.Close(), os.Remove(f.part(name, i))); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+// write writes a file and returns its line of the manifest.
+func (f *folder) write(name string, content func(io.Writer) error) (manifestItem, error) {
+	file, err := os.Create(filepath.Join(f.temp, name))
+	if err != nil {
+		return manifestItem{}, err
+	}
+	w := &table{hashed: newHashed(), file: file}
+	err = errors.Join(content(w), file.Close())
+	return w.item(name), err
 }
 
-func (f *folder) write(name string, content func(io.Writer) error) error {
-	w, err := os.Create(filepath.Join(f.temp, name))
+// describe writes the files beside the tables, the manifest last.
+func (f *folder) describe(e *experiment, doc *result.Document, tables []manifestItem) error {
+	res, err := f.write(resultFile, func(w io.Writer) error { return result.Encode(w, doc) })
 	if err != nil {
 		return err
 	}
-	return errors.Join(content(w), w.Close())
-}
-
-func (f *folder) describe(e *experiment, doc *result.Document) error {
-	err := f.write(scenarioFile, func(w io.Writer) error {
+	sc, err := f.write(scenarioFile, func(w io.Writer) error {
 		_, err := io.WriteString(w, e.scenario.Text)
 		return err
 	})
 	if err != nil {
-		return err
-	}
-	if err := f.write(resultFile, func(w io.Writer) error { return result.Encode(w, doc) }); err != nil {
 		return err
 	}
 	m := manifest{Vidq: doc.Vidq, Scenario: doc.Scenario, Interrupted: doc.Interrupted, Schedulers: []string{}, Seeds: []uint64{}}
@@ -197,34 +160,19 @@ func (f *folder) describe(e *experiment, doc *result.Document) error {
 			m.Seeds = append(m.Seeds, j.seed)
 		}
 	}
-	names := []string{resultFile, scenarioFile}
-	for _, t := range csvFiles {
-		names = append(names, t.name)
-	}
-	for _, name := range names {
-		item, err := itemOf(f.temp, name)
-		if err != nil {
-			return err
-		}
-		m.Files = append(m.Files, item)
-	}
-	return f.write(manifestFile, func(w io.Writer) error {
+	m.Files = append([]manifestItem{res, sc}, tables...)
+	return f.writeManifest(m)
+}
+
+// writeManifest writes the manifest of either kind.
+func (f *folder) writeManifest(m any) error {
+	_, err := f.write(manifestFile, func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
 		return enc.Encode(m)
 	})
-}
-
-func itemOf(dir, name string) (manifestItem, error) {
-	r, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		return manifestItem{}, err
-	}
-	defer func() { _ = r.Close() }() // it is only read
-	h := sha256.New()
-	n, err := io.Copy(h, r)
-	return manifestItem{Name: name, Bytes: n, SHA256: hex.EncodeToString(h.Sum(nil))}, err
+	return err
 }
 
 // place moves the folder to its name. An earlier run folder there is moved aside

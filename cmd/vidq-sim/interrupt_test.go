@@ -26,6 +26,10 @@ func TestCtrlCIsHeard(t *testing.T) {
 	for _, c := range []struct{ name, args string }{
 		{"city", "city --set duration=1y"},
 		{"many seeds", "city --seeds 100 --json -"},
+		{"many workers", "city --seeds 100 --workers 8"},
+		{"a run folder", "city --set duration=1y --out DIR/out"},
+		{"a run folder of many", "city --seeds 100 --workers 4 --out DIR/out"},
+		{"a comparison", "compare city traffic --scheduler latfirst,static --seeds 100 --out DIR/out"},
 		{"three schedulers", "face --set duration=10y --seeds 100 --scheduler static[plan=golden],latfirst[mode=peer],latfirst"},
 		{"a million frames a second", "face --set duration=1y --set camera.classroom.fps=1e6 --set camera.classroom.mode=live --set knobs.fps=[1e6]"},
 		{"frames that are late at once", "face --set duration=10y --set query.headup.constraint.latency=1ns"},
@@ -35,7 +39,7 @@ func TestCtrlCIsHeard(t *testing.T) {
 		{"making a world of thirty thousand nodes", "city --set duration=1y --set node.edge.count=30000"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := newProcess(t, strings.Fields(c.args)...)
+			p := newProcess(t, strings.Fields(strings.ReplaceAll(c.args, "DIR", t.TempDir()))...)
 			require.NoError(t, p.Start())
 			time.Sleep(before)
 			sent := time.Now()

@@ -23,6 +23,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // Exit codes.
@@ -35,7 +36,18 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C kills
+	context.AfterFunc(ctx, func() { answer(os.Stderr) })
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// answerAfter is how long a command may take to end after an interrupt before it says
+// that it has heard: what it has is written first, and that may be much.
+const answerAfter = 120 * time.Millisecond
+
+// answer tells people that an interrupt was heard, unless the process ends before.
+func answer(stderr io.Writer) {
+	time.Sleep(answerAfter)
+	_, _ = fmt.Fprintln(stderr, "vidq-sim: stopping: writing what there is; Ctrl-C again to stop at once")
 }
 
 // run is the whole command: it returns the exit code. Cancelling ctx ends a run with

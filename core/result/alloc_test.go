@@ -7,6 +7,7 @@ import (
 	"vidq/core"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // busy is a collector of queries at 30 fps with a step that adds one
@@ -73,5 +74,21 @@ func BenchmarkAdd(b *testing.B) {
 			b.StopTimer()
 			assert.EqualValues(b, b.N, c.End(core.Hour*1_000_000).Frames.Done)
 		})
+	}
+}
+
+// TestQueriesWithoutResultsTakeNoBuckets: a run of many queries that is interrupted
+// early closes its books at once.
+func TestQueriesWithoutResultsTakeNoBuckets(t *testing.T) {
+	c := NewCollector(Meta{})
+	for id := range core.QueryID(100) {
+		c.Query(id+1, QueryInfo{CameraFPS: 30, Constraint: core.Constraint{Latency: core.Second}})
+	}
+	r := c.End(10 * core.Second)
+	require.Equal(t, int64(100*300), r.Frames.Captured)
+	require.Equal(t, 0.0, *r.Accuracy.Mean)
+	require.Equal(t, 0.0, *r.Accuracy.P5)
+	for _, q := range c.queries[1:] {
+		require.Nil(t, q.accuracy.count)
 	}
 }

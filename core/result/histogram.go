@@ -33,6 +33,27 @@ type Histogram struct {
 type octave struct {
 	low   [octaveSize]uint16
 	carry *[octaveSize]uint64 // in 65,536
+	used  span
+}
+
+// span is the buckets in use, [from, to): what a hundred thousand queries have counted is
+// merged and searched when their run is interrupted, and a query's times lie
+// close together. The zero span is empty.
+type span struct{ from, to int }
+
+func (s *span) add(i int) {
+	if s.to == 0 {
+		s.from = i
+	}
+	s.from, s.to = min(s.from, i), max(s.to, i+1)
+}
+
+// join adds what o spans.
+func (s *span) join(o span) {
+	if o.to > 0 {
+		s.add(o.from)
+		s.add(o.to - 1)
+	}
 }
 
 func (o *octave) get(i int) uint64 {
@@ -64,6 +85,7 @@ func (h *Histogram) Add(t core.Time) {
 		h.count[i>>octaveBits] = o
 	}
 	i &= octaveSize - 1
+	o.used.add(i)
 	if o.low[i]++; o.low[i] == 0 {
 		o.overflow(i, 1)
 	}
@@ -104,7 +126,8 @@ func (h *Histogram) Merge(o *Histogram) {
 			to = new(octave)
 			h.count[i] = to
 		}
-		for j := range from.low {
+		to.used.join(from.used)
+		for j := from.used.from; j < from.used.to; j++ {
 			n := from.get(j) + uint64(to.low[j])
 			to.low[j] = uint16(n)
 			if n>>16 > 0 {
@@ -134,7 +157,7 @@ func (h *Histogram) Quantile(p float64) core.Time {
 		if c == nil {
 			continue
 		}
-		for j := range c.low {
+		for j := c.used.from; j < c.used.to; j++ {
 			n := c.get(j)
 			if n >= left {
 				return min(middle(o<<octaveBits+j), h.max)
@@ -156,11 +179,14 @@ func rank(p float64, n uint64) uint64 {
 type shares struct {
 	n     int64
 	count *[1001]int64 // nil before the first
+	used  span
 }
 
 func (s *shares) add(v float64, weight int64) {
 	s.n += weight
-	s.buckets()[int(min(max(v, 0), 1)*1000+.5)] += weight
+	i := int(min(max(v, 0), 1)*1000 + .5)
+	s.used.add(i)
+	s.buckets()[i] += weight
 }
 
 func (s *shares) merge(o *shares) {
@@ -168,9 +194,10 @@ func (s *shares) merge(o *shares) {
 		return
 	}
 	s.n += o.n
+	s.used.join(o.used)
 	mine := s.buckets()
-	for i, n := range o.count {
-		mine[i] += n
+	for i := o.used.from; i < o.used.to; i++ {
+		mine[i] += o.count[i]
 	}
 }
 
@@ -181,10 +208,15 @@ func (s *shares) buckets() *[1001]int64 {
 	return s.count
 }
 
-// quantile returns the p-quantile by nearest rank, within .0005; s must not be empty.
-func (s *shares) quantile(p float64) float64 {
-	left := int64(rank(p, uint64(s.n)))
-	for i, n := range s.count {
+// quantile returns the p-quantile by nearest rank, within .0005, of the values and so
+// many zeros more; together they must be some.
+func (s *shares) quantile(p float64, zeros int64) float64 {
+	left := int64(rank(p, uint64(s.n+zeros))) - zeros
+	if left <= 0 || s.count == nil {
+		return 0
+	}
+	for i := s.used.from; i < s.used.to; i++ {
+		n := s.count[i]
 		if n >= left {
 			return float64(i) / 1000
 		}

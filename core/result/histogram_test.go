@@ -117,11 +117,11 @@ func TestSharesQuantile(t *testing.T) {
 	s.add(.9, 90)
 	s.add(.2, 6)
 	s.add(0, 4)
-	assert.Equal(t, .2, s.quantile(.05))
-	assert.Equal(t, 0.0, s.quantile(.04))
-	assert.Equal(t, .9, s.quantile(.5))
+	assert.Equal(t, .2, s.quantile(.05, 0))
+	assert.Equal(t, 0.0, s.quantile(.04, 0))
+	assert.Equal(t, .9, s.quantile(.5, 0))
 	var o shares
 	o.add(2, 100) // clamped
 	s.merge(&o)
-	assert.Equal(t, 1.0, s.quantile(.75))
+	assert.Equal(t, 1.0, s.quantile(.75, 0))
 }

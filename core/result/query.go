@@ -47,21 +47,25 @@ type tally struct {
 	accuracy                        shares // of camera frames for which there was a result
 }
 
-// query is a query's tally with what is needed to keep it.
+// query is a query's tally with what is needed to keep it. What a result looks at stands
+// first, side by side: it is fetched anew for each.
 type query struct {
-	info  QueryInfo
-	clock clock
-	want  uint8
-	known bool  // the accuracy of some result is
-	base  int64 // first camera frame that counts
-	limit int64 // first camera frame that is not the query's any more
-	to    int64 // file: camera frames that were read
-	force force
-	last  *core.FrameRecord // copy of the result in force, if there is a FrameSink
+	clock      clock
+	constraint core.Constraint
+	want       uint8
+	live       bool              // its camera's mode
+	known      bool              // the accuracy of some result is
+	series     *Series           // nil without one
+	last       *core.FrameRecord // copy of the result in force, if there is a FrameSink
+	base       int64             // first camera frame that counts
+	limit      int64             // first camera frame that is not the query's any more
+	force      force
 	tally
-	batch  batch
-	plans  plans
-	series *Series // nil without one
+
+	batch batch
+	to    int64 // file: camera frames that were read
+	info  QueryInfo
+	plans plans
 }
 
 // sample is what a result adds to the histograms. They are filled by the batch: those
@@ -108,8 +112,8 @@ type force struct {
 }
 
 func newQuery(info QueryInfo, warmup core.Time, sink FrameSink) *query {
-	q := &query{info: info, clock: clock{info.CameraPhase, info.CameraFPS}, base: never, limit: never}
-	if info.Mode == core.ModeLive {
+	q := &query{info: info, live: info.Mode == core.ModeLive, constraint: info.Constraint, clock: clock{info.CameraPhase, info.CameraFPS}, base: never, limit: never}
+	if q.live {
 		q.base = q.clock.index(max(info.Start, warmup))
 	}
 	c := info.Constraint
@@ -129,7 +133,7 @@ func newQuery(info QueryInfo, warmup core.Time, sink FrameSink) *query {
 }
 
 func (q *query) read(at core.Time, to int64, warmup core.Time) {
-	if q.info.Mode != core.ModeFile || to <= q.to {
+	if q.live || to <= q.to {
 		return
 	}
 	if at >= warmup {
@@ -139,7 +143,7 @@ func (q *query) read(at core.Time, to int64, warmup core.Time) {
 }
 
 func (q *query) end(at core.Time) {
-	if q.info.Mode == core.ModeLive {
+	if q.live {
 		q.limit = min(q.limit, q.clock.index(at))
 	}
 }
@@ -166,7 +170,7 @@ func (q *query) frame(r *core.FrameRecord, warmup core.Time, sink FrameSink) {
 // result puts a done frame in force.
 func (q *query) result(r *core.FrameRecord, counted bool, sink FrameSink) {
 	first := r.CameraFrame
-	if q.info.Mode == core.ModeLive {
+	if q.live {
 		first = q.clock.index(r.At)
 	}
 	q.supersede(first, sink)
@@ -183,7 +187,7 @@ func (q *query) result(r *core.FrameRecord, counted bool, sink FrameSink) {
 		set: true, counted: counted, frame: r.CameraFrame, first: first, captured: r.Captured, at: r.At,
 		fresh: r.Fresh, decay: min(max(r.Decay, 0), 1e9), latency: max(r.Latency, 0), delay: delay,
 	}
-	if c := &q.info.Constraint; q.want != 0 {
+	if c := &q.constraint; q.want != 0 {
 		if c.Delay > 0 && delay <= c.Delay {
 			f.met |= meetsDelay
 		}
@@ -209,7 +213,7 @@ func (q *query) supersede(next int64, sink FrameSink) {
 	hi := q.fresh(min(next, q.limit))
 	lo := max(f.first, q.base)
 	c := q.curve(hi)
-	if bound := q.info.Constraint.Accuracy; bound > 0 && c.mean >= bound { // never of NaN
+	if bound := q.constraint.Accuracy; bound > 0 && c.mean >= bound { // never of NaN
 		f.met |= meetsAccuracy
 	}
 	q.plot(lo, hi, next)
@@ -245,7 +249,7 @@ func (q *query) curve(hi int64) curve {
 	f := &q.force
 	n := hi - f.first
 	if n <= 0 {
-		if q.info.Mode == core.ModeFile {
+		if !q.live {
 			return curve{mean: f.fresh}
 		}
 		return curve{mean: aged(f.fresh, f.decay, f.at-f.captured)}
@@ -277,7 +281,7 @@ func (q *query) account(s *sample, c curve, skip, n int64) {
 
 // age returns the age of the result in force at camera frame k.
 func (q *query) age(k int64) core.Time {
-	if q.info.Mode == core.ModeLive {
+	if q.live {
 		return q.clock.at(k) - q.force.captured
 	}
 	return core.FromSeconds(float64(k-q.force.frame) / q.clock.fps)
@@ -290,7 +294,7 @@ func (q *query) fresh(hi int64) int64 {
 	switch {
 	case hi <= f.first || hi < never && q.age(hi-1) <= maxAge:
 		return hi
-	case q.info.Mode == core.ModeLive:
+	case q.live:
 		return min(hi, q.clock.index(f.captured+maxAge+1))
 	}
 	k := f.frame + int64(math.Ceil(q.clock.fps*maxAge.Seconds()))
@@ -302,7 +306,7 @@ func (q *query) fresh(hi int64) int64 {
 
 // finish closes the query at the end of the run.
 func (q *query) finish(now core.Time, sink FrameSink) {
-	if q.info.Mode == core.ModeLive {
+	if q.live {
 		q.end(now)
 	} else {
 		q.limit = q.to

@@ -115,8 +115,7 @@ func (t *tally) accuracies() Accuracy[*float64] {
 	if n <= 0 {
 		return Accuracy[*float64]{}
 	}
-	t.accuracy.add(0, n-t.accuracy.n) // camera frames without a result
-	p5 := t.accuracy.quantile(.05)
+	p5 := t.accuracy.quantile(.05, n-t.accuracy.n) // the camera frames without a result have 0
 	return Accuracy[*float64]{Mean: mean(t.sum, n), P5: &p5}
 }
 

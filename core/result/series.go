@@ -57,7 +57,7 @@ func (q *query) plot(lo, hi, next int64) {
 	if q.force.met&q.want == q.want {
 		met = 1
 	}
-	if q.info.Mode == core.ModeLive {
+	if q.live {
 		if met > 0 {
 			q.spread(lo, hi, func(at core.Time, n int64) { q.series.add(at, 0, n) })
 		}
@@ -69,7 +69,7 @@ func (q *query) plot(lo, hi, next int64) {
 
 // plotCaptured adds all camera frames of a live query, when it is known where they end.
 func (q *query) plotCaptured() {
-	if q.series != nil && q.want != 0 && q.info.Mode == core.ModeLive {
+	if q.series != nil && q.want != 0 && q.live {
 		q.spread(q.base, q.limit, func(at core.Time, n int64) { q.series.add(at, n, 0) })
 	}
 }

@@ -25,23 +25,18 @@ const noiseTerms = 8
 // A Noise remembers the innovations that it drew last, which changes what it costs
 // and not what it says.
 type Noise struct {
-	key    Key
-	weight [noiseTerms]float64
-	frame  [noiseTerms]int64 // whose innovation the slot (frame mod 8) holds
-	e      [noiseTerms]float64
+	key  Key
+	phi  float64
+	w    float64             // weight of the newest innovation
+	last int64               // the frame that was asked for last
+	have uint64              // the slots that hold an innovation of last or of the seven frames before, a bit each
+	e    [noiseTerms]float64 // by frame mod 8
 }
 
 // NewNoise makes the noise of one query and stage; key names them, see WorkKey.
 // phi is the correlation of neighbouring frames, 0 <= phi < 1.
 func NewNoise(key Key, phi float64) Noise {
-	n := Noise{key: key}
-	w := math.Sqrt(1 - phi*phi)
-	for j := range n.weight {
-		n.weight[j] = w
-		n.frame[j] = math.MinInt64 // none
-		w *= phi
-	}
-	return n
+	return Noise{key: key, phi: phi, w: math.Sqrt(1 - phi*phi)}
 }
 
 // WorkKey is the key of the work noise of a query's stage. query is the name that
@@ -54,25 +49,38 @@ func WorkKey(root Key, query string, stage int) Key {
 // At returns z of a camera frame. The first attempt is 0; a retry draws from a
 // sequence of its own.
 func (n *Noise) At(frame int64, attempt int) float64 {
+	z, w := 0.0, n.w
 	if attempt > 0 {
 		key := n.key.With(uint64(attempt)).Name("attempt")
-		z := 0.0
 		for j := range int64(noiseTerms) {
-			z += float64(n.weight[j] * key.With(uint64(frame-j)).Normal())
+			z += float64(w * key.With(uint64(frame-j)).Normal())
+			w *= n.phi
 		}
 		return z
 	}
-	z := 0.0
+	n.turn(frame)
 	for j := range int64(noiseTerms) {
-		k := frame - j
-		i := k & (noiseTerms - 1)
-		if n.frame[i] != k {
-			n.frame[i] = k
-			n.e[i] = n.key.With(uint64(k)).Normal()
+		i := (frame - j) & (noiseTerms - 1)
+		if n.have>>i&1 == 0 {
+			n.e[i] = n.key.With(uint64(frame - j)).Normal()
 		}
-		z += float64(n.weight[j] * n.e[i])
+		z += float64(w * n.e[i])
+		w *= n.phi
 	}
+	n.have = 1<<noiseTerms - 1
 	return z
+}
+
+// turn forgets the innovations that frame does not look at.
+func (n *Noise) turn(frame int64) {
+	if d := frame - n.last; d < 0 || d >= noiseTerms {
+		n.have = 0
+	} else {
+		for ; d > 0; d-- {
+			n.have &^= 1 << ((n.last + d) & (noiseTerms - 1))
+		}
+	}
+	n.last = frame
 }
 
 // WorkTime is the work of one frame: its mean times 1 + cv*z, at least a tenth of
