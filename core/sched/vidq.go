@@ -249,6 +249,7 @@ func (s *vidq) settingOf(v *core.View, q *core.QueryView, st *vidqQuery, model i
 	x.fresh = max(by.Accuracy(q.Query, q.Camera.FPS, w, ids[:len(p.Stages)], st.content), x.accuracy)
 	x.encode = by.Encode(core.Target{Class: v.Nodes[st.host].Class, Role: core.RoleHost}, p.Video).Seconds()
 	x.bytes = by.FrameBytes(p.Video, st.content)
+	st.fit(q, &x)
 	return x, true
 }
 

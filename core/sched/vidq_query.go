@@ -14,11 +14,12 @@ type setting struct {
 	point    int // index of the resolution
 	model    int // of each stage, or its service's last if it has fewer
 	fps      float64
-	encode   float64 // seconds
-	bytes    float64 // of a frame
-	accuracy float64 // without the age that the latency brings
-	fresh    float64 // accuracy of a result of age 0
-	narrow   float64 // by how many of the camera's pixels it falls short, as a share
+	encode   float64           // seconds
+	bytes    float64           // of a frame
+	accuracy float64           // without the age that the latency brings
+	fresh    float64           // accuracy of a result of age 0
+	fits     [agesKept]float64 // probability that it is accurate enough at an age of so many camera frames
+	narrow   float64           // by how many of the camera's pixels it falls short, as a share
 }
 
 // vidqQuery is what the scheduler remembers of a query.
@@ -191,6 +192,7 @@ func (s *vidq) makeSettings(v *core.View, q *core.QueryView, st *vidqQuery) {
 	for i := range st.settings {
 		x := &st.settings[i]
 		x.bytes = by.FrameBytes(x.video, st.content)
+		st.fit(q, x)
 	}
 	st.prune(q.Query.Constraint.Accuracy)
 }

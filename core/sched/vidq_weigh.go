@@ -83,7 +83,7 @@ func (s *vidq) weigh(v *core.View, q *core.QueryView, st *vidqQuery, t *trial) {
 		variance += spread * spread * latency * latency
 	}
 	t.latency = latency
-	t.chance = chanceOf(q, st, x, latency, trips, math.Sqrt(variance))
+	t.chance = chanceOf(q, x, latency, trips, math.Sqrt(variance))
 	t.worth = t.chance + worthAccuracy*x.accuracy - worthNarrow*x.narrow - t.cost
 	if b := q.Query.Constraint.Latency.Seconds(); b > 0 {
 		t.worth -= worthTime * min(latency/b, 5)
@@ -201,39 +201,80 @@ func varies(x *setting, link float64) float64 {
 }
 
 // Nobody measures accuracy. A fresh result's is taken to be within accuracySpread
-// (one standard deviation) of what is predicted; what it loses by its age goes with the
-// motion, which nobody sees either, and is off by the share ageingSpread.
+// (one standard deviation, as a share) of what is predicted; what it loses by its age
+// goes with the motion, which nobody sees either, and is off by the share ageingSpread.
 const (
 	accuracySpread = .01
 	ageingSpread   = .5
 )
 
-// chanceOf is the probability that a result meets all bounds.
-func chanceOf(q *core.QueryView, st *vidqQuery, x *setting, latency, trips, sd float64) float64 {
+// agesKept is up to how many camera frames of age a setting's probability to be accurate
+// enough is kept; what is older counts as old as that.
+const agesKept = 12
+
+// fit works out how likely a setting is to be accurate enough at each age. A live result
+// ages up to the first camera frame after it came.
+func (st *vidqQuery) fit(q *core.QueryView, x *setting) {
+	bound := q.Query.Constraint.Accuracy
+	over, lost := math.Log(max(x.fresh, 1e-9)/bound), -math.Log(max(x.accuracy, 1e-9)/max(x.fresh, 1e-9))
+	for age := range x.fits {
+		if x.fits[age] = 1; bound > 0 {
+			loss := lost + st.decay*float64(age)/q.Camera.FPS
+			x.fits[age] = normal((over - loss) / math.Hypot(accuracySpread, ageingSpread*loss))
+		}
+	}
+}
+
+// inForce is the longest that a result is in force.
+const inForce = 1. // seconds
+
+// chanceOf is the share of time in which a result is in force that meets all bounds.
+func chanceOf(q *core.QueryView, x *setting, latency, trips, sd float64) float64 {
 	c := &q.Query.Constraint
-	chance := 1.
 	sd = max(sd, 1e-4+.02*latency)
-	if b := c.Latency.Seconds(); b > 0 {
-		chance *= normal((b - latency) / sd)
+	bound := math.Inf(1)
+	if c.Latency > 0 {
+		bound = c.Latency.Seconds()
+	}
+	chance := 1.
+	if q.Camera.Mode == core.ModeLive {
+		chance = x.inTime(bound, latency, sd, q.Camera.FPS) * min(max(inForce-latency, 0)*x.fps, 1)
+	} else {
+		chance = x.fits[0] * normal((bound-latency)/sd)
 	}
 	if b := c.Delay.Seconds(); b > 0 {
 		gap := max(q.Camera.FPS/x.fps, 1)
 		chance *= normal((b - trips/gap) / (sd / gap))
 	}
-	accuracy := x.accuracy
-	if q.Camera.Mode == core.ModeLive {
-		accuracy *= math.Exp(-st.decay * min(latency, 10))
-	}
-	if c.Accuracy > 0 {
-		chance *= normal((accuracy - c.Accuracy) / (accuracySpread + ageingSpread*max(x.fresh-accuracy, 0)))
+	return chance
+}
+
+// inTime is the probability that a live result comes within the bound and is then
+// accurate enough until the next one.
+func (x *setting) inTime(bound, latency, sd, fps float64) (chance float64) {
+	before := 0.
+	age := min(max(int(math.Ceil((latency-2.5*sd)*fps)), 0), agesKept-1)
+	for ; age < agesKept; age++ {
+		until := bound
+		if age < agesKept-1 {
+			until = min(bound, float64(age)/fps)
+		}
+		within := normal((until - latency) / sd)
+		chance += x.fits[age] * max(within-before, 0)
+		if before = within; until >= bound || within > .999 {
+			break
+		}
 	}
 	return chance
 }
 
 // normal is the standard normal distribution.
 func normal(z float64) float64 {
-	if z > 6 {
+	switch {
+	case z > 6:
 		return 1
+	case z < -6:
+		return 0
 	}
 	return .5 * math.Erfc(-z/math.Sqrt2)
 }
