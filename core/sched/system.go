@@ -14,7 +14,7 @@ type station struct {
 	users    float64            // queries that use it
 	closed   float64            // seconds of the jobs that closed loops always have there, one each
 	models   [maxModels]float64 // of a service: those that use each of its models
-	bunch    float64            // seconds of work that there is when all open loops send a frame at one instant
+	cycle    int                // when open loops bring their work: index into the system's cycles and 1; 0 = no such loop
 }
 
 // use is what a plan takes of a station.
@@ -22,14 +22,19 @@ type use struct {
 	station int
 	amount  float64
 	closed  float64 // seconds of a job that is there again as soon as it is done
-	seconds float64 // of the work of one frame of an open loop
+	seconds float64 // of the station's capacity that one frame of an open loop takes
+	after   float64 // seconds after its capture
+	held    float64 // by how much it is held up there, as a share of its work
 	model   int     // of a service
 }
 
 // burst is half the sum of the squared variations of arrivals and of service, the
-// factor of Kingman's formula: .5 are Poisson arrivals of constant work. Cameras are
-// steadier, but many of them meet, and work varies.
-const burst = .5
+// factor of Kingman's formula. .5 are Poisson arrivals of constant work. Of those whose
+// instants are known only the work varies, and by how much they are late.
+const (
+	burst      = .5
+	burstKnown = .1
+)
 
 // unserved is the factor by which a station that is asked for more than it has
 // holds work up: its queue grows without bound.
@@ -42,6 +47,10 @@ const unserved = 1e3
 func (s *station) wait(amount, need float64) float64 {
 	if s.capacity <= 0 {
 		return unserved
+	}
+	burst := burst
+	if s.cycle > 0 {
+		burst = burstKnown
 	}
 	total := (s.load + amount) / s.capacity
 	if total >= .995 {
@@ -75,13 +84,6 @@ func (s *station) behind(need float64) float64 {
 		servers = max(1, s.capacity/need)
 	}
 	return closedShare * s.closed / servers
-}
-
-// meets is the work, in seconds, that a frame meets there which comes rate times a
-// second, if cameras are in step: that of every other query whose frames are at
-// least as frequent, and of the others in proportion.
-func (s *station) meets(rate float64) float64 {
-	return min(s.bunch, s.load/max(rate, 1e-3))
 }
 
 // closedShare is how much of a closed loop's job another job waits for in the mean.
@@ -127,6 +129,8 @@ type system struct {
 	rates    []float64 // bytes per second of each link
 	rtts     []float64 // seconds
 	varies   []float64 // by how much transfers vary, as a share
+	cycles   []cycle   // of the stations that open loops use
+	counted  int       // plans that are counted
 }
 
 // index finds the links between nodes.
@@ -159,7 +163,8 @@ func (s *system) link(a, b int) int { return int(s.linkOf[a*len(s.v.Nodes)+b]) }
 func (s *system) lay(f *figures, links *linkMemory) {
 	v := s.v
 	s.f = f
-	s.stations, s.first = s.stations[:0], s.first[:0]
+	s.stations, s.first, s.cycles = s.stations[:0], s.first[:0], s.cycles[:0]
+	s.counted = 0
 	for i := range v.Nodes {
 		n := &v.Nodes[i]
 		s.first = append(s.first, len(s.stations))
@@ -231,16 +236,49 @@ func (s *system) workers(node, service int) int {
 	return max(have, int(could))
 }
 
-// count adds a plan's uses to the load, or takes them away with sign -1.
-func (s *system) count(uses []use, sign float64) {
-	for _, u := range uses {
+// count adds a plan's uses to the load, or takes them away with sign -1. Frames come at
+// the beat.
+func (s *system) count(uses []use, b *beat, sign float64) {
+	s.counted += int(sign)
+	for i := range uses {
+		u := &uses[i]
 		t := &s.stations[u.station]
 		t.load = max(t.load+sign*u.amount, 0)
 		t.closed = max(t.closed+sign*u.closed, 0)
-		t.bunch = max(t.bunch+sign*u.seconds, 0)
 		t.users = max(t.users+sign, 0)
 		t.models[u.model] = max(t.models[u.model]+sign, 0)
+		if u.seconds <= 0 || t.capacity <= 0 {
+			continue
+		}
+		c := s.cycle(t)
+		for _, at := range b.at {
+			c.add(at+u.after, b.blurred, sign*u.seconds*b.weight)
+		}
 	}
+}
+
+// queue is how long a job waits that comes to a station at an instant and takes need of it
+// for work seconds.
+func (s *system) queue(t *station, at, work, need float64) float64 {
+	if t.cycle == 0 || t.capacity <= 0 {
+		return 0
+	}
+	servers := max(t.capacity/need, 1)
+	return max(s.cycles[t.cycle-1].queued(at, t.capacity)/t.capacity-work*(servers-1)/servers, 0)
+}
+
+// cycle returns the cycle of a station's open loops.
+func (s *system) cycle(t *station) *cycle {
+	if t.cycle == 0 {
+		if n := len(s.cycles); n < cap(s.cycles) {
+			s.cycles = s.cycles[:n+1]
+			s.cycles[n] = cycle{}
+		} else {
+			s.cycles = append(s.cycles, cycle{})
+		}
+		t.cycle = len(s.cycles)
+	}
+	return &s.cycles[t.cycle-1]
 }
 
 // linkMemory is what calls tell of links beyond the view's estimates, which are
@@ -253,7 +291,6 @@ type linkRow struct {
 	now      ratio   // logarithm of the rate in bytes per second, by the last calls
 	best     float64 // the same of what the link can do: the best of the last minutes
 	at       core.Time
-	held     float64 // by how much transfers were held up in the last round, as a factor
 }
 
 // How many calls a link's rate is told by; after how many seconds without any a

@@ -91,14 +91,16 @@ func (s *vidq) Schedule(v *core.View, d *core.Decision) {
 	for i, st := range s.states {
 		q := &v.Queries[i]
 		if s.place(v, q, st); st.host >= 0 {
+			st.tick(q.Camera.FPS)
 			s.look(v, q, st)
 		}
 		s.recall(v, q, st)
 	}
-	for _, st := range s.states {
-		s.system.count(st.uses, +1)
+	for i := range s.states {
+		s.count(v, i, +1)
 	}
 	s.respond(v)
+	s.debug(v)
 	s.decide(v, d)
 	s.scale(v, d)
 	s.next(v, d)
@@ -226,7 +228,7 @@ func (s *vidq) recall(v *core.View, q *core.QueryView, st *vidqQuery) {
 	s.trial.setting = st.setting
 	s.trial.places = append(s.trial.places[:0], st.places...)
 	s.weigh(v, q, st, &s.trial)
-	st.uses = append(st.uses[:0], s.trial.uses...)
+	st.takes(&s.trial)
 	st.ran, st.expected = append(st.ran[:0], st.places...), s.trial.latency
 }
 
@@ -330,15 +332,7 @@ func (s *vidq) next(v *core.View, d *core.Decision) {
 				x = max(x, t.load/t.capacity)
 			}
 		}
-		f := &s.figures.nodes[n]
-		f.slow, f.met = min(x, 10), f.met[:0]
-		for k := range v.Nodes[n].Services {
-			t := &s.system.stations[s.system.first[n]+2+k]
-			f.met = append(f.met, t.bunch/max(t.capacity, 1)*(1-1/max(t.users, 1)))
-		}
-	}
-	for i := range v.Links {
-		s.links.rows[i].held = min(s.system.stations[s.system.links+i].wait(0, 1), 3)
+		s.figures.nodes[n].slow = min(x, 10)
 	}
 	if s.Hurry <= 0 || s.Hurry >= v.Period {
 		return

@@ -14,8 +14,8 @@ func (s *vidq) respond(v *core.View) {
 	for i := range s.states {
 		s.order = append(s.order, i)
 	}
-	for i, st := range s.states {
-		s.assess(v, &v.Queries[i], st)
+	for i := range s.states {
+		s.assess(v, i)
 	}
 	slices.SortStableFunc(s.order, func(a, b int) int { // who fails most first
 		switch x, y := s.states[a].current.chance, s.states[b].current.chance; {
@@ -36,7 +36,7 @@ func (s *vidq) respond(v *core.View) {
 				continue
 			}
 			visits--
-			if s.choose(v, &v.Queries[i], s.states[i]) {
+			if s.choose(v, i) {
 				changed++
 			}
 		}
@@ -44,8 +44,8 @@ func (s *vidq) respond(v *core.View) {
 			break
 		}
 	}
-	for i, st := range s.states { // the others have moved
-		s.assess(v, &v.Queries[i], st)
+	for i := range s.states { // the others have moved
+		s.assess(v, i)
 	}
 }
 
@@ -68,18 +68,29 @@ func (s *vidq) content(v *core.View, i, pass int) bool {
 }
 
 // assess works out the outlook of a query's present choice.
-func (s *vidq) assess(v *core.View, q *core.QueryView, st *vidqQuery) {
+func (s *vidq) assess(v *core.View, i int) {
+	q, st := &v.Queries[i], s.states[i]
 	st.current = outlook{}
 	if st.setting < 0 {
 		return
 	}
-	s.system.count(st.uses, -1)
+	s.count(v, i, -1)
 	s.trial.setting = st.setting
 	s.trial.places = append(s.trial.places[:0], st.places...)
 	s.judge(v, q, st, &s.trial)
 	st.current = s.trial.outlook
-	st.uses = append(st.uses[:0], s.trial.uses...)
-	s.system.count(st.uses, +1)
+	st.takes(&s.trial)
+	s.count(v, i, +1)
+}
+
+// takes notes what a trial uses as the query's own.
+func (st *vidqQuery) takes(t *trial) { st.uses, st.rate = append(st.uses[:0], t.uses...), t.rate }
+
+// count adds what a query uses to the load, or takes it away with sign -1.
+func (s *vidq) count(v *core.View, i int, sign float64) {
+	if st := s.states[i]; len(st.uses) > 0 {
+		s.system.count(st.uses, st.beatOf(st.rate, v.Queries[i].Camera.FPS), sign)
+	}
 }
 
 // judge weighs a trial and minds what was seen of it.
@@ -157,11 +168,12 @@ const hopeless = .07
 
 // choose lets a query take the plan that is worth most, and reports whether that is
 // another one.
-func (s *vidq) choose(v *core.View, q *core.QueryView, st *vidqQuery) bool {
+func (s *vidq) choose(v *core.View, i int) bool {
+	q, st := &v.Queries[i], s.states[i]
 	if st.host < 0 || len(st.settings) == 0 {
 		return false
 	}
-	s.system.count(st.uses, -1)
+	s.count(v, i, -1)
 	found := false
 	if st.setting >= 0 {
 		s.best.setting = st.setting
@@ -185,9 +197,9 @@ func (s *vidq) choose(v *core.View, q *core.QueryView, st *vidqQuery) bool {
 		st.setting = s.best.setting
 		st.places = append(st.places[:0], s.best.places...)
 	}
-	st.uses = append(st.uses[:0], s.best.uses...)
+	st.takes(&s.best)
 	st.current = s.best.outlook
-	s.system.count(st.uses, +1)
+	s.count(v, i, +1)
 	return moved
 }
 

@@ -31,11 +31,15 @@ type vidqQuery struct {
 	out      []float64 // bytes that a stage puts out, by stage and resolution
 	decay    float64   // 1/s at which accuracy falls with age
 	shape    shape
+	clock    clock // of its camera
+	phase    float64
+	beats    []beat
 
 	// the plan in force
 	setting  int // index into settings; -1 = not one of them
 	places   []int
 	uses     []use
+	rate     float64 // of the plan whose uses these are, in frames a second
 	current  outlook // of the plan in force, by the figures of this round
 	ran      []int   // places of the plan that the query runs, and what it was expected to take
 	expected float64

@@ -14,6 +14,20 @@ type outlook struct {
 	worth   float64
 }
 
+// beatsKept is how many of the frames of a second are followed through a plan, at most.
+const beatsKept = 8
+
+// moments is a time for each of the frames that are followed, in seconds.
+type moments [beatsKept]float64
+
+func (x *moments) mean(n int) float64 {
+	sum := 0.
+	for _, y := range x[:n] {
+		sum += y
+	}
+	return sum / float64(n)
+}
+
 // trial is a plan that is weighed.
 type trial struct {
 	setting int
@@ -22,11 +36,13 @@ type trial struct {
 	cost    float64 // beside what the uses cost
 	rate    float64 // frames a second
 	closed  bool    // the next frame is taken when one is done
+	frames  int     // that are followed
+	at      moments // of their capture, as parts of a second
 	outlook
 }
 
 func (t *trial) copy(o *trial) {
-	t.setting, t.outlook = o.setting, o.outlook
+	t.setting, t.outlook, t.rate = o.setting, o.outlook, o.rate
 	t.places = append(t.places[:0], o.places...)
 	t.uses = append(t.uses[:0], o.uses...)
 }
@@ -43,53 +59,99 @@ const (
 
 // weigh works out the outlook of a trial, with the loads of the others.
 func (s *vidq) weigh(v *core.View, q *core.QueryView, st *vidqQuery, t *trial) {
-	var done [core.MaxStages]float64
+	var done [core.MaxStages]moments
 	sys, x := &s.system, &st.settings[t.setting]
 	pipe, points := q.Query.Pipeline, len(v.Knobs.Resolutions)
 	host := st.host
 	t.uses, t.cost, t.rate, t.closed = t.uses[:0], 0, x.fps, q.Camera.Mode == core.ModeFile
+	s.follow(q, st, t)
 	encode := x.encode * (1 + sys.stations[sys.first[host]].wait(t.rate*x.encode, 1))
-	t.take(sys.first[host], x.encode, 1, 0)
-	latency, trips, variance := encode, encode, 0.
+	t.take(use{station: sys.first[host]}, x.encode, 1)
+	var latency, trips, begin moments
+	for k := range t.frames {
+		latency[k], trips[k] = encode, encode
+	}
+	variance := 0.
 	for i := range pipe {
-		begin, in := encode, x.bytes
+		in := x.bytes
 		if parents := pipe[i].Parents; len(parents) > 0 {
-			begin = 0
+			begin = moments{}
 			crops := st.stages[i].crops
 			if crops {
 				in = 0
 			}
 			for _, p := range parents {
-				begin = max(begin, done[p])
+				for k := range t.frames {
+					begin[k] = max(begin[k], done[p][k])
+				}
 				if crops {
 					in += st.out[p*points+x.point]
 				}
 			}
+		} else {
+			for k := range t.frames {
+				begin[k] = encode
+			}
 		}
-		trip, sd := s.stage(v, st, t, x, i, host, in, st.out[i*points+x.point])
+		done[i] = begin
+		sd := s.stage(v, st, t, x, i, host, in, st.out[i*points+x.point], &done[i])
 		variance += sd * sd
-		done[i] = begin + trip
-		latency = max(latency, done[i])
-		trips += trip
-	}
-	if !s.clear {
-		r := st.late.mean * st.late.n / (st.late.n + 8)
-		if t.setting != st.setting || !slices.Equal(t.places, st.places) {
-			r = max(r, 0) / 2
+		for k := range t.frames {
+			latency[k] = max(latency[k], done[i][k])
+			trips[k] += done[i][k] - begin[k]
 		}
-		r = math.Exp(min(max(r, -1), 1.5))
-		latency, trips = latency*r, trips*r
-		spread := st.late.dev * 1.25 * st.late.n / (st.late.n + 8)
-		variance += spread * spread * latency * latency
 	}
-	t.latency = latency
-	t.chance = chanceOf(q, x, latency, trips, math.Sqrt(variance))
+	t.latency = latency.mean(t.frames)
+	late, spread := 1., 0.
+	if !s.clear {
+		late, spread = st.lateness(t)
+		t.latency *= late
+		variance += spread * spread * t.latency * t.latency
+	}
+	sd := math.Sqrt(variance)
+	t.chance = 0
+	chance, last := 0., -1
+	for k := range t.frames {
+		if last < 0 || math.Abs(latency[k]-latency[last]) > .05*sd || math.Abs(trips[k]-trips[last]) > .05*sd {
+			chance, last = chanceOf(q, x, latency[k]*late, trips[k]*late, sd), k
+		}
+		t.chance += chance / float64(t.frames)
+	}
+	s.price(q, x, t)
+}
+
+// follow chooses the frames that are followed: where nobody else is there, all are alike.
+func (s *vidq) follow(q *core.QueryView, st *vidqQuery, t *trial) {
+	t.frames, t.at[0] = 1, 0
+	if t.closed || s.system.counted == 0 {
+		return
+	}
+	b := st.beatOf(t.rate, q.Camera.FPS)
+	t.frames = max(min(len(b.at), beatsKept), 1)
+	for k := range min(len(b.at), beatsKept) {
+		t.at[k] = b.at[k*len(b.at)/t.frames] + b.blurred/2
+	}
+}
+
+// lateness is by what factor the query's frames take longer than is predicted, and by how
+// much that varies. Of a plan that it does not run less is known.
+func (st *vidqQuery) lateness(t *trial) (factor, spread float64) {
+	known := st.late.n / (st.late.n + 8)
+	r := st.late.mean * known
+	if t.setting != st.setting || !slices.Equal(t.places, st.places) {
+		r = max(r, 0) / 2
+	}
+	return math.Exp(min(max(r, -1), 1.5)), st.late.dev * 1.25 * known
+}
+
+// price makes of the chance what the plan is worth.
+func (s *vidq) price(q *core.QueryView, x *setting, t *trial) {
 	t.worth = t.chance + worthAccuracy*x.accuracy - worthNarrow*x.narrow - t.cost
 	if b := q.Query.Constraint.Latency.Seconds(); b > 0 {
-		t.worth -= worthTime * min(latency/b, 5)
+		t.worth -= worthTime * min(t.latency/b, 5)
 	}
 	for _, u := range t.uses {
-		c := &sys.stations[u.station]
+		c := &s.system.stations[u.station]
 		t.worth -= c.toll(u)
 		if c.capacity > 0 {
 			t.worth -= worthLoad * u.amount / c.capacity
@@ -99,15 +161,15 @@ func (s *vidq) weigh(v *core.View, q *core.QueryView, st *vidqQuery, t *trial) {
 
 // take adds to what the trial uses: seconds of work for each frame, times need. A
 // closed loop has a job there or elsewhere all the time.
-func (t *trial) take(station int, seconds, need float64, model int) {
-	u := use{station: station, amount: t.rate * seconds * need, model: model}
+func (t *trial) take(u use, seconds, need float64) {
+	u.amount = t.rate * seconds * need
 	if t.closed {
 		u.amount, u.closed = 0, seconds
 	} else {
-		u.seconds = seconds
+		u.seconds = seconds * need
 	}
 	for i := range t.uses {
-		if o := &t.uses[i]; o.station == station {
+		if o := &t.uses[i]; o.station == u.station {
 			o.amount += u.amount
 			o.closed = max(o.closed, u.closed)
 			o.seconds += u.seconds
@@ -117,72 +179,96 @@ func (t *trial) take(station int, seconds, need float64, model int) {
 	t.uses = append(t.uses, u)
 }
 
-// stage adds what stage i takes and returns its round trip and how much that
-// varies.
-func (s *vidq) stage(v *core.View, st *vidqQuery, t *trial, x *setting, i, host int, in, out float64) (trip, sd float64) {
+// stage adds what stage i takes, brings the frames' moments forward to when its answers are
+// back, and returns how much that varies.
+func (s *vidq) stage(v *core.View, st *vidqQuery, t *trial, x *setting, i, host int, in, out float64, now *moments) (sd float64) {
 	sys, at := &s.system, t.places[i]
 	k := s.figures.at[st.stages[i].service][at]
 	service := &s.figures.nodes[at].services[k]
-	models := service.models
-	m := &models[min(x.model, len(models)-1)]
+	model := min(x.model, len(service.models)-1)
+	m := &service.models[model]
 	f := &m.points[x.point]
 	l := f.law(at == host)
 	if !l.ok {
-		return 1e6, 0
+		for j := range t.frames {
+			now[j] += 1e6
+		}
+		return 0
+	}
+	there, back, rtt := -1, -1, 0.
+	if at != host {
+		there, back = sys.link(host, at), sys.link(at, host)
+		rtt = sys.rtts[there]
+		sd = s.transfer(t, x, there, in, rtt/2, now)
 	}
 	work := (l.a + l.b*st.content.Objects) * s.figures.factor(service, f)
-	cpu, gpu, pool := sys.first[at], sys.first[at]+1, sys.first[at]+2+k
-	slow, held := 0., 0.
-	if m.needs.GPU > 0 {
-		slow = sys.stations[gpu].wait(t.rate*work*m.needs.GPU, m.needs.GPU)
-		held = sys.stations[gpu].behind(m.needs.GPU)
-		t.take(gpu, work, m.needs.GPU, 0)
+	pool := &sys.stations[sys.first[at]+2+k]
+	device, need := &sys.stations[sys.first[at]], m.needs.CPU
+	after := now.mean(t.frames)
+	if m.needs.GPU > 0 { // beside a slot the cores are a load, not the job's device
+		t.take(use{station: sys.first[at], after: after}, work, need)
+		device, need = &sys.stations[sys.first[at]+1], m.needs.GPU
+		t.take(use{station: sys.first[at] + 1, after: after}, work, need)
+	} else if need > 0 {
+		t.take(use{station: sys.first[at], after: after}, work, need)
 	}
-	if m.needs.CPU > 0 {
-		if m.needs.GPU == 0 { // beside a slot the cores are a load, not the job's device
-			slow = sys.stations[cpu].wait(t.rate*work*m.needs.CPU, m.needs.CPU)
-			held = sys.stations[cpu].behind(m.needs.CPU)
+	t.take(use{station: sys.first[at] + 2 + k, after: after, model: model}, work, 1)
+	chance, behind := pool.wait(t.rate*work, 1), pool.behind(1)
+	if need > 0 {
+		chance, behind = max(chance, device.wait(t.rate*work*need, need)), max(behind, device.behind(need))
+	}
+	held := 0.
+	for j := range t.frames {
+		queue := sys.queue(pool, t.at[j]+now[j], work, 1)
+		if need > 0 {
+			queue = max(queue, sys.queue(device, t.at[j]+now[j], work, need))
 		}
-		t.take(cpu, work, m.needs.CPU, 0)
+		held += queue / float64(t.frames)
+		now[j] += work*(1+chance) + behind + queue
 	}
-	queue := sys.stations[pool].wait(t.rate*work, 1)
-	wait := work*max(slow, queue) + max(held, sys.stations[pool].behind(1))
-	if !t.closed {
-		wait = max(wait, s.figures.nodes[at].step.mean*sys.stations[pool].meets(t.rate)/max(sys.stations[pool].capacity, 1))
-	}
-	model := min(x.model, len(models)-1)
-	t.take(pool, work, 1, model)
-	p := &sys.stations[pool]
-	if others := p.users - p.models[model]; others > 0 && p.capacity < p.users+1 {
+	if others := pool.users - pool.models[model]; others > 0 && pool.capacity < pool.users+1 {
 		t.cost += worthModel * others
 	}
 	if loaded := v.Nodes[at].Services[k].Model; loaded >= 0 && loaded != model && !st.has(i, at, x.model) {
 		t.cost += worthReload
 	}
-	trip = work + wait
-	sd = math.Hypot(work*max(l.cv, .03), .6*wait)
+	sd = math.Hypot(sd, math.Hypot(work*max(l.cv, .03), .6*(work*chance+behind)+queueVaries*held))
 	if at == host {
-		return trip + s.figures.nodes[host].overhead.mean, sd
-	}
-	there, back := sys.link(host, at), sys.link(at, host)
-	for _, leg := range [2]struct {
-		link  int
-		bytes float64
-	}{{there, in}, {back, out}} {
-		base := leg.bytes / sys.rates[leg.link]
-		c := sys.links + leg.link
-		w := sys.stations[c].wait(t.rate*base, 1)
-		if base > 0 {
-			w += sys.stations[c].behind(1) / base
+		for j := range t.frames {
+			now[j] += s.figures.nodes[host].overhead.mean
 		}
-		if base > 0 && !t.closed {
-			w = max(w, s.figures.nodes[at].step.mean*sys.stations[c].meets(t.rate)/base)
-		}
-		t.take(c, base, 1, 0)
-		trip += base * (1 + w)
-		sd = math.Hypot(sd, base*(varies(x, sys.varies[leg.link])*(1+w)+.6*w))
+		return sd
 	}
-	return trip + sys.rtts[there], sd
+	return math.Hypot(sd, s.transfer(t, x, back, out, rtt/2, now))
+}
+
+// queueVaries is by how much what a frame waits for others, whose moments are known, varies.
+const queueVaries = .2
+
+// transfer brings the frames' moments forward by a transfer of so many bytes and by what it
+// travels.
+func (s *vidq) transfer(t *trial, x *setting, link int, bytes, travel float64, now *moments) (sd float64) {
+	sys := &s.system
+	base := bytes / sys.rates[link]
+	if base <= 0 {
+		for j := range t.frames {
+			now[j] += travel
+		}
+		return 0
+	}
+	c := &sys.stations[sys.links+link]
+	u := use{station: sys.links + link, after: now.mean(t.frames)}
+	chance, behind := c.wait(t.rate*base, 1), c.behind(1)
+	for j := range t.frames {
+		took := base
+		if c.cycle > 0 {
+			took = min(sys.cycles[c.cycle-1].shared(t.at[j]+now[j], base), base*(c.users+1))
+		}
+		u.held += (took/base - 1) / float64(t.frames)
+		now[j] += took + base*chance + behind + travel
+	}
+	t.take(u, base, 1)
+	return base*varies(x, sys.varies[link])*(1+u.held) + .6*(base*chance+behind)
 }
 
 // has reports whether the query's present choice has stage i at the node with the
