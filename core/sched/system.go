@@ -14,6 +14,8 @@ type station struct {
 	users    float64            // queries that use it
 	closed   float64            // seconds of the jobs that closed loops always have there, one each
 	models   [maxModels]float64 // of a service: those that use each of its models
+	jobs     float64            // frames of open loops a second
+	marginal float64            // of the time of a job alone, what one more in a batch takes; 0 = there are no batches
 	cycle    int                // when open loops bring their work: index into the system's cycles and 1; 0 = no such loop
 }
 
@@ -23,6 +25,7 @@ type use struct {
 	amount  float64
 	closed  float64 // seconds of a job that is there again as soon as it is done
 	seconds float64 // of the station's capacity that one frame of an open loop takes
+	jobs    float64 // frames of an open loop a second
 	after   float64 // seconds after its capture
 	held    float64 // by how much it is held up there, as a share of its work
 	model   int     // of a service
@@ -34,6 +37,33 @@ type use struct {
 const (
 	burst      = .5
 	burstKnown = .1
+)
+
+// most is how much the station can do in the largest batches.
+func (s *station) most() float64 { return s.capacity * s.gain(batchMost) }
+
+// gain is by how much more is done in batches of n.
+func (s *station) gain(n float64) float64 {
+	if s.marginal == 0 || n <= 1 {
+		return 1
+	}
+	n = min(n, batchMost)
+	return n / (1 + (n-1)*s.marginal)
+}
+
+// pace is how many seconds of work are done in a second where so many wait.
+func (s *station) pace(backlog float64) float64 {
+	if s.marginal == 0 || s.jobs <= 0 {
+		return s.capacity
+	}
+	return s.capacity * s.gain(backlog*s.jobs/max(s.load, 1e-9)/s.capacity)
+}
+
+// batchMost is how many requests a worker of a gpu may take at once, and batchMarginal
+// what one more takes of the time of the first (see cwd).
+const (
+	batchMost     = 8
+	batchMarginal = .2
 )
 
 // unserved is the factor by which a station that is asked for more than it has
@@ -52,11 +82,11 @@ func (s *station) wait(amount, need float64) float64 {
 	if s.cycle > 0 {
 		burst = burstKnown
 	}
-	total := (s.load + amount) / s.capacity
+	total := (s.load + amount) / s.most()
 	if total >= .995 {
 		return unserved * max(total, 1)
 	}
-	others := s.load / s.capacity
+	others := s.load / s.most()
 	if others <= 1e-6 {
 		return 0
 	}
@@ -98,7 +128,7 @@ func (s *station) toll(u use) float64 {
 	if s.capacity <= 0 {
 		return 0
 	}
-	t := s.users * (risk((s.load+u.amount)/s.capacity) - risk(s.load/s.capacity))
+	t := s.users * (risk((s.load+u.amount)/s.most()) - risk(s.load/s.most()))
 	if u.closed > 0 {
 		t += closedToll * s.users / max(s.capacity, 1)
 	}
@@ -169,8 +199,13 @@ func (s *system) lay(f *figures, links *linkMemory) {
 		n := &v.Nodes[i]
 		s.first = append(s.first, len(s.stations))
 		s.stations = append(s.stations, station{capacity: n.Cores}, station{capacity: n.GPUs})
+		gpu := len(s.stations) - 1
 		for j := range n.Services {
-			s.stations = append(s.stations, station{capacity: float64(s.workers(i, j))})
+			t := station{capacity: float64(s.workers(i, j))}
+			if s.batches(i, j) {
+				t.marginal, s.stations[gpu].marginal = batchMarginal, batchMarginal
+			}
+			s.stations = append(s.stations, t)
 		}
 	}
 	s.links = len(s.stations)
@@ -244,6 +279,7 @@ func (s *system) count(uses []use, b *beat, sign float64) {
 		u := &uses[i]
 		t := &s.stations[u.station]
 		t.load = max(t.load+sign*u.amount, 0)
+		t.jobs = max(t.jobs+sign*u.jobs, 0)
 		t.closed = max(t.closed+sign*u.closed, 0)
 		t.users = max(t.users+sign, 0)
 		t.models[u.model] = max(t.models[u.model]+sign, 0)
@@ -264,7 +300,18 @@ func (s *system) queue(t *station, at, work, need float64) float64 {
 		return 0
 	}
 	servers := max(t.capacity/need, 1)
-	return max(s.cycles[t.cycle-1].queued(at, t.capacity)/t.capacity-work*(servers-1)/servers, 0)
+	wait := max(s.cycles[t.cycle-1].queued(at, t)/t.capacity-work*(servers-1)/servers, 0)
+	if t.marginal > 0 && t.jobs > 0 { // for what is under way, and with the rest in a batch
+		one := t.load / t.jobs
+		wait = min(wait, one) + t.marginal*max(wait-one, 0)
+	}
+	return wait
+}
+
+// batches reports whether a service at a node gains by batches.
+func (s *system) batches(node, service int) bool {
+	models := s.f.nodes[node].services[service].models
+	return len(models) > 0 && models[min(max(s.v.Nodes[node].Services[service].Model, 0), len(models)-1)].needs.GPU > 0
 }
 
 // cycle returns the cycle of a station's open loops.

@@ -65,10 +65,15 @@ type vidq struct {
 	options [][]int // by host and service
 	few     [][]int // of a query's stages: the options that are tried
 	at      [3][]int
-	clear   bool // plans are judged by the predictor alone: an oracle's
+	only    int       // the model that is tried for all, -1 = each may take its own
+	wait    core.Time // until all choices are made anew again
+	again   core.Time // when
+	clear   bool      // plans are judged by the predictor alone: an oracle's
 }
 
-func newVidq(c vidqConfig, _ Deps) (core.Scheduler, error) { return &vidq{vidqConfig: c}, nil }
+func newVidq(c vidqConfig, _ Deps) (core.Scheduler, error) {
+	return &vidq{vidqConfig: c, only: -1}, nil
+}
 
 // Schedule implements core.Scheduler.
 func (s *vidq) Schedule(v *core.View, d *core.Decision) {
@@ -300,23 +305,25 @@ func (st *vidqQuery) window(x *setting, most int) int {
 }
 
 // scale gives services that are short of workers more of them, as far as the node
-// has cores, slots and memory.
+// has cores, slots and memory, and lets those of gpus take batches.
 func (s *vidq) scale(v *core.View, d *core.Decision) {
 	for n := range v.Nodes {
 		x := &v.Nodes[n]
 		for k := range x.Services {
-			t := &s.system.stations[s.system.first[n]+2+k]
-			have := x.Services[k].Workers
-			if !x.Up || have < 1 || t.load <= .6*float64(have) || int(t.capacity) <= have {
+			t, sv := &s.system.stations[s.system.first[n]+2+k], &x.Services[k]
+			if !x.Up || sv.Workers < 1 || t.users == 0 {
 				continue
 			}
-			want := min(int(t.capacity), int(math.Ceil(t.load/.5)))
-			if want <= have {
-				continue
+			set := core.ServiceSetting{Node: x.ID, Service: sv.Name, Model: max(sv.Model, 0), Replicas: sv.Workers, MaxBatch: max(sv.MaxBatch, 1)}
+			if t.load > .6*float64(sv.Workers)*t.gain(batchMost) {
+				set.Replicas = max(sv.Workers, min(int(t.capacity), int(math.Ceil(t.load/t.gain(batchMost)/.5))))
 			}
-			d.Services = append(d.Services, core.ServiceSetting{
-				Node: x.ID, Service: x.Services[k].Name, Model: max(x.Services[k].Model, 0), Replicas: want, MaxBatch: max(x.Services[k].MaxBatch, 1),
-			})
+			if t.marginal > 0 {
+				set.MaxBatch = max(sv.MaxBatch, batchMost)
+			}
+			if set.Replicas != sv.Workers || set.MaxBatch != sv.MaxBatch {
+				d.Services = append(d.Services, set)
+			}
 		}
 	}
 }
@@ -329,7 +336,7 @@ func (s *vidq) next(v *core.View, d *core.Decision) {
 		for k := range 2 {
 			t := &s.system.stations[s.system.first[n]+k]
 			if t.capacity > 0 {
-				x = max(x, t.load/t.capacity)
+				x = max(x, t.load/t.most())
 			}
 		}
 		s.figures.nodes[n].slow = min(x, 10)

@@ -115,34 +115,34 @@ func (c *cycle) add(at, blurred, seconds float64) {
 	}
 }
 
-// settle works out the backlog at a station that does so many seconds of work in a second.
-func (c *cycle) settle(capacity float64) {
+// settle works out the backlog at a station.
+func (c *cycle) settle(t *station) {
 	if c.settled {
 		return
 	}
 	c.settled = true
-	does, left := capacity/cycleSlices, 0.
+	left := 0.
 	for range 2 { // the second time with what the first left over
 		for i := range c.brings {
 			c.backlog[i] = left
-			left = max(left+c.brings[i]-does, 0)
+			left = max(left+c.brings[i]-t.pace(left)/cycleSlices, 0)
 		}
 	}
 }
 
 // queued is the work that a frame finds that comes at an instant.
-func (c *cycle) queued(at, capacity float64) float64 {
-	c.settle(capacity)
+func (c *cycle) queued(at float64, t *station) float64 {
+	c.settle(t)
 	x := (at - math.Floor(at)) * cycleSlices
 	i := min(int(x), cycleSlices-1)
-	return max(c.backlog[i]+(x-float64(i))*(c.brings[i]-capacity/cycleSlices), 0)
+	return max(c.backlog[i]+(x-float64(i))*(c.brings[i]-t.pace(c.backlog[i])/cycleSlices), 0)
 }
 
 // shared is how long a transfer takes, which would take base seconds alone, where all that
 // are under way share the rate: what is there takes its part from it, and what comes later the
 // less the later it comes.
-func (c *cycle) shared(at, base float64) float64 {
-	took := base + c.queued(at, 1)
+func (c *cycle) shared(at, base float64, t *station) float64 {
+	took := base + c.queued(at, t)
 	x := (at - math.Floor(at)) * cycleSlices
 	from, over := int(x), took*cycleSlices
 	more := 0.

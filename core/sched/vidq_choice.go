@@ -7,16 +7,19 @@ import (
 	"vidq/core"
 )
 
-// respond lets each query in turn take the plan that is worth most while the
-// others stay, until none changes.
+// respond improves the choices of all queries together and then decides whether that pays.
+// It lets each query in turn take the plan that is worth most while the others stay, until
+// none changes. Where many then are not served it begins anew, with nothing in use. What it
+// comes to is carried out only if all together gain by it: moves that only pass a
+// shortage on are not worth their while.
 func (s *vidq) respond(v *core.View) {
 	s.order = s.order[:0]
 	for i := range s.states {
 		s.order = append(s.order, i)
 	}
-	for i := range s.states {
-		s.assess(v, i)
-	}
+	s.assessAll(v)
+	s.save()
+	before := s.total()
 	slices.SortStableFunc(s.order, func(a, b int) int { // who fails most first
 		switch x, y := s.states[a].current.chance, s.states[b].current.chance; {
 		case x < y:
@@ -26,6 +29,19 @@ func (s *vidq) respond(v *core.View) {
 		}
 		return a - b
 	})
+	s.passes(v)
+	s.assessAll(v)
+	if after := s.total(); after >= before+s.Keep*float64(s.changed()) {
+		before = after
+		s.save()
+	} else {
+		s.restore(v)
+	}
+	s.anew(v, before)
+}
+
+// passes lets queries respond to each other until none changes.
+func (s *vidq) passes(v *core.View) {
 	visits := max(visitsLeast, len(s.order)/3)
 	for pass := range s.Passes {
 		changed := 0
@@ -44,8 +60,59 @@ func (s *vidq) respond(v *core.View) {
 			break
 		}
 	}
-	for i := range s.states { // the others have moved
-		s.assess(v, i)
+}
+
+// Where so many queries, and this share of them, are not served, all choices are made anew,
+// if there are few enough; if that is no good, after a while, and then after twice as long, to
+// a limit.
+const (
+	anewQueries = 1.
+	anewShare   = .05
+	anewMost    = 100
+	anewFirst   = 2 * core.Second
+	anewLast    = 16 * core.Second
+)
+
+// anewGain is what must be gained of each query by new choices for all, since many plans
+// change and models are loaded.
+const anewGain = .03
+
+// anew makes all choices anew, once for each model that everybody could use, and takes the
+// best if it is better than what there is.
+func (s *vidq) anew(v *core.View, best float64) {
+	n := float64(len(s.states))
+	short := n - s.served()
+	if s.clear || len(s.states) > anewMost || short < max(anewQueries, anewShare*n) {
+		s.wait = anewFirst
+		return
+	}
+	if v.Now < s.again {
+		return
+	}
+	found := false
+	best += anewGain * n
+	for s.only = 0; s.only < s.models(v); s.only++ {
+		for i, st := range s.states {
+			s.count(v, i, -1)
+			st.forget()
+		}
+		slices.SortStableFunc(s.order, func(a, b int) int { return s.states[a].easy(s.only) - s.states[b].easy(s.only) })
+		s.passes(v)
+		s.assessAll(v)
+		if dbg {
+			println("   anew", s.only, int(100*s.total()), "best", int(100*best), "served", int(100*s.served()))
+		}
+		if total := s.total(); total > best {
+			best, found = total, true
+			s.save()
+		}
+		s.restore(v)
+	}
+	s.only = -1
+	if s.again = v.Now.Add(s.wait); found {
+		s.wait = anewFirst
+	} else {
+		s.wait = min(2*s.wait, anewLast)
 	}
 }
 
@@ -118,6 +185,7 @@ func (s *vidq) judge(v *core.View, q *core.QueryView, st *vidqQuery, t *trial) {
 		}
 	}
 	t.worth += chance - t.chance
+	t.value += (chance - t.chance) * max(1-t.cost, 0)
 	t.chance = chance
 }
 
@@ -228,4 +296,82 @@ func (st *vidqQuery) accuse(v *core.View, fresh core.Time, value float64) {
 	b.times = min(b.times+1, 2)
 	b.value = value
 	b.until = v.Now.Add(fresh << (b.times - 1))
+}
+
+// choice is a plan that is kept while others are tried.
+type choice struct {
+	setting int
+	places  []int
+	uses    []use
+	rate    float64
+	current outlook
+	changed bool
+}
+
+func (s *vidq) assessAll(v *core.View) {
+	for i := range s.states {
+		s.assess(v, i)
+	}
+}
+
+// total is what all choices are worth together.
+func (s *vidq) total() (sum float64) {
+	for _, st := range s.states {
+		sum += st.current.value
+	}
+	return sum
+}
+
+// served is how many queries are expected to be served.
+func (s *vidq) served() (sum float64) {
+	for _, st := range s.states {
+		sum += st.current.chance
+	}
+	return sum
+}
+
+// changed is how many queries have another choice than the one that was saved.
+func (s *vidq) changed() (n int) {
+	for _, st := range s.states {
+		if x := &st.saved; x.setting >= 0 && (x.setting != st.setting || !slices.Equal(x.places, st.places)) {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *vidq) save() {
+	for _, st := range s.states {
+		x := &st.saved
+		x.setting, x.rate, x.current = st.setting, st.rate, st.current
+		x.places, x.uses = append(x.places[:0], st.places...), append(x.uses[:0], st.uses...)
+	}
+}
+
+func (s *vidq) restore(v *core.View) {
+	for i, st := range s.states {
+		s.count(v, i, -1)
+		x := &st.saved
+		st.setting, st.rate, st.current = x.setting, x.rate, x.current
+		st.places, st.uses = append(st.places[:0], x.places...), append(st.uses[:0], x.uses...)
+		s.count(v, i, +1)
+	}
+}
+
+// forget leaves the query without a choice.
+func (st *vidqQuery) forget() {
+	st.setting, st.places, st.uses, st.current = -1, st.places[:0], st.uses[:0], outlook{}
+}
+
+// easy ranks queries by what they ask of the system at least: 0 is the least.
+func (st *vidqQuery) easy(model int) int { return 0 }
+
+// models is how many models some service has to choose from.
+func (s *vidq) models(v *core.View) (n int) {
+	for _, st := range s.states {
+		for i := range st.settings {
+			n = max(n, st.settings[i].model+1)
+		}
+	}
+	return n
 }

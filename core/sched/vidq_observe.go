@@ -82,7 +82,10 @@ func (s *vidq) observeCalls(v *core.View, q *core.QueryView, st *vidqQuery, o *c
 			continue
 		}
 		if k := s.figures.at[w][n]; k >= 0 {
-			s.figures.learn(n, k, c.Model, point, n == host, objects, c.Work.Seconds(), s.figures.nodes[n].slow)
+			// Who waited may have been in a batch, whose work is not the call's.
+			if alone := c.Wait < core.Millisecond; alone || v.Nodes[n].Services[k].MaxBatch <= 1 {
+				s.figures.learn(n, k, c.Model, point, n == host, objects, c.Work.Seconds(), s.figures.nodes[n].slow)
+			}
 		}
 		if n == host {
 			s.figures.nodes[n].overhead.add(c.Transfer.Seconds())

@@ -41,7 +41,8 @@ type vidqQuery struct {
 	uses     []use
 	rate     float64 // of the plan whose uses these are, in frames a second
 	current  outlook // of the plan in force, by the figures of this round
-	ran      []int   // places of the plan that the query runs, and what it was expected to take
+	saved    choice
+	ran      []int // places of the plan that the query runs, and what it was expected to take
 	expected float64
 	believed float64 // the chance of the present choice by the model alone
 	revision uint64

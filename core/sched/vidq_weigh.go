@@ -11,7 +11,8 @@ import (
 type outlook struct {
 	latency float64 // seconds, mean
 	chance  float64 // that a result meets all bounds
-	worth   float64
+	value   float64 // to the query itself
+	worth   float64 // less what it costs the others
 }
 
 // beatsKept is how many of the frames of a second are followed through a plan, at most.
@@ -146,10 +147,11 @@ func (st *vidqQuery) lateness(t *trial) (factor, spread float64) {
 
 // price makes of the chance what the plan is worth.
 func (s *vidq) price(q *core.QueryView, x *setting, t *trial) {
-	t.worth = t.chance + worthAccuracy*x.accuracy - worthNarrow*x.narrow - t.cost
+	t.value = t.chance*max(1-t.cost, 0) + worthAccuracy*x.accuracy - worthNarrow*x.narrow
 	if b := q.Query.Constraint.Latency.Seconds(); b > 0 {
-		t.worth -= worthTime * min(t.latency/b, 5)
+		t.value -= worthTime * min(t.latency/b, 5)
 	}
+	t.worth = t.value - t.chance*max(1-t.cost, 0) + t.chance - t.cost
 	for _, u := range t.uses {
 		c := &s.system.stations[u.station]
 		t.worth -= c.toll(u)
@@ -166,13 +168,14 @@ func (t *trial) take(u use, seconds, need float64) {
 	if t.closed {
 		u.amount, u.closed = 0, seconds
 	} else {
-		u.seconds = seconds * need
+		u.seconds, u.jobs = seconds*need, t.rate
 	}
 	for i := range t.uses {
 		if o := &t.uses[i]; o.station == u.station {
 			o.amount += u.amount
 			o.closed = max(o.closed, u.closed)
 			o.seconds += u.seconds
+			o.jobs += u.jobs
 			return
 		}
 	}
@@ -262,7 +265,7 @@ func (s *vidq) transfer(t *trial, x *setting, link int, bytes, travel float64, n
 	for j := range t.frames {
 		took := base
 		if c.cycle > 0 {
-			took = min(sys.cycles[c.cycle-1].shared(t.at[j]+now[j], base), base*(c.users+1))
+			took = min(sys.cycles[c.cycle-1].shared(t.at[j]+now[j], base, c), base*(c.users+1))
 		}
 		u.held += (took/base - 1) / float64(t.frames)
 		now[j] += took + base*chance + behind + travel
