@@ -314,14 +314,19 @@ func (s *vidq) scale(v *core.View, d *core.Decision) {
 			if !x.Up || sv.Workers < 1 || t.users == 0 {
 				continue
 			}
-			set := core.ServiceSetting{Node: x.ID, Service: sv.Name, Model: max(sv.Model, 0), Replicas: sv.Workers, MaxBatch: max(sv.MaxBatch, 1)}
+			set := core.ServiceSetting{Node: x.ID, Service: sv.Name, Model: min(max(sv.Model, 0), maxModels-1), Replicas: sv.Workers, MaxBatch: max(sv.MaxBatch, 1)}
 			if t.load > .6*float64(sv.Workers)*t.gain(batchMost) {
 				set.Replicas = max(sv.Workers, min(int(t.capacity), int(math.Ceil(t.load/t.gain(batchMost)/.5))))
+			}
+			for m := range t.models {
+				if t.models[m] > t.models[set.Model] {
+					set.Model = m
+				}
 			}
 			if t.marginal > 0 {
 				set.MaxBatch = max(sv.MaxBatch, batchMost)
 			}
-			if set.Replicas != sv.Workers || set.MaxBatch != sv.MaxBatch {
+			if set.Replicas != sv.Workers || set.MaxBatch != sv.MaxBatch || sv.Model >= 0 && set.Model != sv.Model {
 				d.Services = append(d.Services, set)
 			}
 		}

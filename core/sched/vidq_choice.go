@@ -74,8 +74,12 @@ const (
 )
 
 // anewGain is what must be gained of each query by new choices for all, since many plans
-// change and models are loaded.
-const anewGain = .03
+// change, and anewReload what more of each that takes another model: while it is loaded,
+// nobody is served.
+const (
+	anewGain   = .03
+	anewReload = .2
+)
 
 // anew makes all choices anew, once for each model that everybody could use, and takes the
 // best if it is better than what there is.
@@ -102,7 +106,7 @@ func (s *vidq) anew(v *core.View, best float64) {
 		if dbg {
 			println("   anew", s.only, int(100*s.total()), "best", int(100*best), "served", int(100*s.served()))
 		}
-		if total := s.total(); total > best {
+		if total := s.total() - anewReload*s.reloads(); total > best {
 			best, found = total, true
 			s.save()
 		}
@@ -314,12 +318,24 @@ func (s *vidq) assessAll(v *core.View) {
 	}
 }
 
-// total is what all choices are worth together.
+// total is what all choices are worth together; to have none is worse than any.
 func (s *vidq) total() (sum float64) {
 	for _, st := range s.states {
-		sum += st.current.value
+		if sum += st.current.value; st.setting < 0 {
+			sum--
+		}
 	}
 	return sum
+}
+
+// reloads is how many queries have another model than they had.
+func (s *vidq) reloads() (n float64) {
+	for _, st := range s.states {
+		if x := &st.saved; x.setting >= 0 && st.setting >= 0 && st.settings[x.setting].model != st.settings[st.setting].model {
+			n++
+		}
+	}
+	return n
 }
 
 // served is how many queries are expected to be served.
