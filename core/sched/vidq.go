@@ -61,6 +61,7 @@ type vidq struct {
 	ageing  []float64
 	videos  []core.VideoConf
 	trial   trial
+	done    [core.MaxStages]moments // of a trial: when each stage's answers are back
 	best    trial
 	options [][]int // by host and service
 	few     [][]int // of a query's stages: the options that are tried
@@ -105,7 +106,6 @@ func (s *vidq) Schedule(v *core.View, d *core.Decision) {
 		s.count(v, i, +1)
 	}
 	s.respond(v)
-	s.debug(v)
 	s.decide(v, d)
 	s.scale(v, d)
 	s.next(v, d)

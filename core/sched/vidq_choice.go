@@ -29,19 +29,20 @@ func (s *vidq) respond(v *core.View) {
 		}
 		return a - b
 	})
-	s.passes(v)
-	s.assessAll(v)
-	if after := s.total(); after >= before+s.Keep*float64(s.changed()) {
-		before = after
-		s.save()
-	} else {
-		s.restore(v)
+	if s.passes(v) {
+		s.assessAll(v) // the others have moved
+		if after := s.total(); after >= before+s.Keep*float64(s.changed()) {
+			before = after
+			s.save()
+		} else {
+			s.restore(v)
+		}
 	}
 	s.anew(v, before)
 }
 
-// passes lets queries respond to each other until none changes.
-func (s *vidq) passes(v *core.View) {
+// passes lets queries respond to each other until none changes, and reports whether any did.
+func (s *vidq) passes(v *core.View) (moved bool) {
 	visits := max(visitsLeast, len(s.order)/3)
 	for pass := range s.Passes {
 		changed := 0
@@ -59,7 +60,9 @@ func (s *vidq) passes(v *core.View) {
 		if changed == 0 {
 			break
 		}
+		moved = true
 	}
+	return moved
 }
 
 // Where so many queries, and this share of them, are not served, all choices are made anew,
@@ -100,12 +103,8 @@ func (s *vidq) anew(v *core.View, best float64) {
 			s.count(v, i, -1)
 			st.forget()
 		}
-		slices.SortStableFunc(s.order, func(a, b int) int { return s.states[a].easy(s.only) - s.states[b].easy(s.only) })
 		s.passes(v)
 		s.assessAll(v)
-		if dbg {
-			println("   anew", s.only, int(100*s.total()), "best", int(100*best), "served", int(100*s.served()))
-		}
 		if total := s.total() - anewReload*s.reloads(); total > best {
 			best, found = total, true
 			s.save()
@@ -378,9 +377,6 @@ func (s *vidq) restore(v *core.View) {
 func (st *vidqQuery) forget() {
 	st.setting, st.places, st.uses, st.current = -1, st.places[:0], st.uses[:0], outlook{}
 }
-
-// easy ranks queries by what they ask of the system at least: 0 is the least.
-func (st *vidqQuery) easy(model int) int { return 0 }
 
 // models is how many models some service has to choose from.
 func (s *vidq) models(v *core.View) (n int) {

@@ -60,7 +60,7 @@ const (
 
 // weigh works out the outlook of a trial, with the loads of the others.
 func (s *vidq) weigh(v *core.View, q *core.QueryView, st *vidqQuery, t *trial) {
-	var done [core.MaxStages]moments
+	done := &s.done
 	sys, x := &s.system, &st.settings[t.setting]
 	pipe, points := q.Query.Pipeline, len(v.Knobs.Resolutions)
 	host := st.host
@@ -95,8 +95,7 @@ func (s *vidq) weigh(v *core.View, q *core.QueryView, st *vidqQuery, t *trial) {
 			}
 		}
 		done[i] = begin
-		sd := s.stage(v, st, t, x, i, host, in, st.out[i*points+x.point], &done[i])
-		variance += sd * sd
+		variance += s.stage(v, st, t, x, i, host, in, st.out[i*points+x.point], &done[i])
 		for k := range t.frames {
 			latency[k] = max(latency[k], done[i][k])
 			trips[k] += done[i][k] - begin[k]
@@ -183,8 +182,8 @@ func (t *trial) take(u use, seconds, need float64) {
 }
 
 // stage adds what stage i takes, brings the frames' moments forward to when its answers are
-// back, and returns how much that varies.
-func (s *vidq) stage(v *core.View, st *vidqQuery, t *trial, x *setting, i, host int, in, out float64, now *moments) (sd float64) {
+// back, and returns the variance of that.
+func (s *vidq) stage(v *core.View, st *vidqQuery, t *trial, x *setting, i, host int, in, out float64, now *moments) (variance float64) {
 	sys, at := &s.system, t.places[i]
 	k := s.figures.at[st.stages[i].service][at]
 	service := &s.figures.nodes[at].services[k]
@@ -202,7 +201,7 @@ func (s *vidq) stage(v *core.View, st *vidqQuery, t *trial, x *setting, i, host 
 	if at != host {
 		there, back = sys.link(host, at), sys.link(at, host)
 		rtt = sys.rtts[there]
-		sd = s.transfer(t, x, there, in, rtt/2, now)
+		variance = s.transfer(t, x, there, in, rtt/2, now)
 	}
 	work := (l.a + l.b*st.content.Objects) * s.figures.factor(service, f)
 	pool := &sys.stations[sys.first[at]+2+k]
@@ -235,22 +234,24 @@ func (s *vidq) stage(v *core.View, st *vidqQuery, t *trial, x *setting, i, host 
 	if loaded := v.Nodes[at].Services[k].Model; loaded >= 0 && loaded != model && !st.has(i, at, x.model) {
 		t.cost += worthReload
 	}
-	sd = math.Hypot(sd, math.Hypot(work*max(l.cv, .03), .6*(work*chance+behind)+queueVaries*held))
+	variance += square(work*max(l.cv, .03)) + square(.6*(work*chance+behind)+queueVaries*held)
 	if at == host {
 		for j := range t.frames {
 			now[j] += s.figures.nodes[host].overhead.mean
 		}
-		return sd
+		return variance
 	}
-	return math.Hypot(sd, s.transfer(t, x, back, out, rtt/2, now))
+	return variance + s.transfer(t, x, back, out, rtt/2, now)
 }
+
+func square(x float64) float64 { return x * x }
 
 // queueVaries is by how much what a frame waits for others, whose moments are known, varies.
 const queueVaries = .2
 
 // transfer brings the frames' moments forward by a transfer of so many bytes and by what it
-// travels.
-func (s *vidq) transfer(t *trial, x *setting, link int, bytes, travel float64, now *moments) (sd float64) {
+// travels, and returns the variance of that.
+func (s *vidq) transfer(t *trial, x *setting, link int, bytes, travel float64, now *moments) (variance float64) {
 	sys := &s.system
 	base := bytes / sys.rates[link]
 	if base <= 0 {
@@ -271,7 +272,7 @@ func (s *vidq) transfer(t *trial, x *setting, link int, bytes, travel float64, n
 		now[j] += took + base*chance + behind + travel
 	}
 	t.take(u, base, 1)
-	return base*varies(x, sys.varies[link])*(1+u.held) + .6*(base*chance+behind)
+	return square(base*varies(x, sys.varies[link])*(1+u.held) + .6*(base*chance+behind))
 }
 
 // has reports whether the query's present choice has stage i at the node with the
