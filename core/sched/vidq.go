@@ -26,19 +26,23 @@ type vidqConfig struct {
 // as many results as possible that meet all that their queries ask.
 //
 // It predicts. The work of every service is the belief's, corrected by what calls
-// took (figures); what waits is worked out from the load that all plans together
-// put on cores, gpus, workers and links (system); the objects that the cameras
-// will see are extrapolated (trend); and what is still wrong with the predicted
-// latency of a query is kept as a ratio of its own. So each plan has a probability
-// to meet the latency, delay and accuracy bounds. The plan's worth is that
+// took (figures); when the cameras take their frames is learned (clock), and with it what
+// waits at which instant for cores, gpus, workers and links, under all plans together
+// (cycle, system); the objects that the cameras will see are extrapolated (trend); and what
+// is still wrong with the predicted latency of a query is kept as a ratio of its own. So
+// each plan has a probability to meet the latency, delay and accuracy bounds, where a result
+// ages up to the camera frame after it came. The plan's worth is that
 // probability, less what the plan takes from the others at stations that are short
 // (toll), and a little for accuracy and for idle machines.
 //
 // It chooses by best response: each query in turn takes the plan that is worth
 // most while the others stay as they are, until none wants to change. As everyone
 // pays for the risk that it brings to others, a change that one makes is one that
-// all together gain by, and the rounds end. Where there is not enough for all, those
-// that cannot be served take the cheapest plan, which leaves room for the others.
+// all together gain by, and the rounds end. What comes out is carried out only if it does
+// gain. Where there is not enough for all, those that cannot be served take the cheapest
+// plan, which leaves room for the others; and now and then all choices are made anew, which
+// decides at once who can be served, and with which model where a service has only room
+// for one. Services of gpus are let take batches.
 //
 // It changes a plan that works only for a gain of at least keep, and does not
 // return to a plan that did not do what was predicted of it before some time has

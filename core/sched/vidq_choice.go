@@ -1,6 +1,7 @@
 package sched
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -20,17 +21,8 @@ func (s *vidq) respond(v *core.View) {
 	s.assessAll(v)
 	s.save()
 	before := s.total()
-	slices.SortStableFunc(s.order, func(a, b int) int { // who fails most first
-		switch x, y := s.states[a].current.chance, s.states[b].current.chance; {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
-		}
-		return a - b
-	})
+	s.rank()
 	if s.passes(v) {
-		s.assessAll(v) // the others have moved
 		if after := s.total(); after >= before+s.Keep*float64(s.changed()) {
 			before = after
 			s.save()
@@ -39,6 +31,13 @@ func (s *vidq) respond(v *core.View) {
 		}
 	}
 	s.anew(v, before)
+}
+
+// rank has those choose first who fail most.
+func (s *vidq) rank() {
+	slices.SortStableFunc(s.order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(s.states[a].current.chance, s.states[b].current.chance), a-b)
+	})
 }
 
 // passes lets queries respond to each other until none changes, and reports whether any did.
@@ -61,62 +60,9 @@ func (s *vidq) passes(v *core.View) (moved bool) {
 			break
 		}
 		moved = true
+		s.assessAll(v) // who was content may be so no more, now that others have moved
 	}
 	return moved
-}
-
-// Where so many queries, and this share of them, are not served, all choices are made anew,
-// if there are few enough; if that is no good, after a while, and then after twice as long, to
-// a limit.
-const (
-	anewQueries = 1.
-	anewShare   = .05
-	anewMost    = 100
-	anewFirst   = 2 * core.Second
-	anewLast    = 16 * core.Second
-)
-
-// anewGain is what must be gained of each query by new choices for all, since many plans
-// change, and anewReload what more of each that takes another model: while it is loaded,
-// nobody is served.
-const (
-	anewGain   = .03
-	anewReload = .2
-)
-
-// anew makes all choices anew, once for each model that everybody could use, and takes the
-// best if it is better than what there is.
-func (s *vidq) anew(v *core.View, best float64) {
-	n := float64(len(s.states))
-	short := n - s.served()
-	if s.clear || len(s.states) > anewMost || short < max(anewQueries, anewShare*n) {
-		s.wait = anewFirst
-		return
-	}
-	if v.Now < s.again {
-		return
-	}
-	found := false
-	best += anewGain * n
-	for s.only = 0; s.only < s.models(v); s.only++ {
-		for i, st := range s.states {
-			s.count(v, i, -1)
-			st.forget()
-		}
-		s.passes(v)
-		s.assessAll(v)
-		if total := s.total() - anewReload*s.reloads(); total > best {
-			best, found = total, true
-			s.save()
-		}
-		s.restore(v)
-	}
-	s.only = -1
-	if s.again = v.Now.Add(s.wait); found {
-		s.wait = anewFirst
-	} else {
-		s.wait = min(2*s.wait, anewLast)
-	}
 }
 
 // visitsLeast is how many queries a round may look at however few there are; of many
@@ -299,91 +245,4 @@ func (st *vidqQuery) accuse(v *core.View, fresh core.Time, value float64) {
 	b.times = min(b.times+1, 2)
 	b.value = value
 	b.until = v.Now.Add(fresh << (b.times - 1))
-}
-
-// choice is a plan that is kept while others are tried.
-type choice struct {
-	setting int
-	places  []int
-	uses    []use
-	rate    float64
-	current outlook
-	changed bool
-}
-
-func (s *vidq) assessAll(v *core.View) {
-	for i := range s.states {
-		s.assess(v, i)
-	}
-}
-
-// total is what all choices are worth together; to have none is worse than any.
-func (s *vidq) total() (sum float64) {
-	for _, st := range s.states {
-		if sum += st.current.value; st.setting < 0 {
-			sum--
-		}
-	}
-	return sum
-}
-
-// reloads is how many queries have another model than they had.
-func (s *vidq) reloads() (n float64) {
-	for _, st := range s.states {
-		if x := &st.saved; x.setting >= 0 && st.setting >= 0 && st.settings[x.setting].model != st.settings[st.setting].model {
-			n++
-		}
-	}
-	return n
-}
-
-// served is how many queries are expected to be served.
-func (s *vidq) served() (sum float64) {
-	for _, st := range s.states {
-		sum += st.current.chance
-	}
-	return sum
-}
-
-// changed is how many queries have another choice than the one that was saved.
-func (s *vidq) changed() (n int) {
-	for _, st := range s.states {
-		if x := &st.saved; x.setting >= 0 && (x.setting != st.setting || !slices.Equal(x.places, st.places)) {
-			n++
-		}
-	}
-	return n
-}
-
-func (s *vidq) save() {
-	for _, st := range s.states {
-		x := &st.saved
-		x.setting, x.rate, x.current = st.setting, st.rate, st.current
-		x.places, x.uses = append(x.places[:0], st.places...), append(x.uses[:0], st.uses...)
-	}
-}
-
-func (s *vidq) restore(v *core.View) {
-	for i, st := range s.states {
-		s.count(v, i, -1)
-		x := &st.saved
-		st.setting, st.rate, st.current = x.setting, x.rate, x.current
-		st.places, st.uses = append(st.places[:0], x.places...), append(st.uses[:0], x.uses...)
-		s.count(v, i, +1)
-	}
-}
-
-// forget leaves the query without a choice.
-func (st *vidqQuery) forget() {
-	st.setting, st.places, st.uses, st.current = -1, st.places[:0], st.uses[:0], outlook{}
-}
-
-// models is how many models some service has to choose from.
-func (s *vidq) models(v *core.View) (n int) {
-	for _, st := range s.states {
-		for i := range st.settings {
-			n = max(n, st.settings[i].model+1)
-		}
-	}
-	return n
 }

@@ -102,9 +102,10 @@ func (s *vidq) weigh(v *core.View, q *core.QueryView, st *vidqQuery, t *trial) {
 		}
 	}
 	t.latency = latency.mean(t.frames)
-	late, spread := 1., 0.
+	late := 1.
 	if !s.clear {
-		late, spread = st.lateness(t)
+		factor, spread := st.lateness(t)
+		late = factor
 		t.latency *= late
 		variance += spread * spread * t.latency * t.latency
 	}
@@ -197,9 +198,9 @@ func (s *vidq) stage(v *core.View, st *vidqQuery, t *trial, x *setting, i, host 
 		}
 		return 0
 	}
-	there, back, rtt := -1, -1, 0.
+	rtt := 0.
 	if at != host {
-		there, back = sys.link(host, at), sys.link(at, host)
+		there := sys.link(host, at)
 		rtt = sys.rtts[there]
 		variance = s.transfer(t, x, there, in, rtt/2, now)
 	}
@@ -241,7 +242,7 @@ func (s *vidq) stage(v *core.View, st *vidqQuery, t *trial, x *setting, i, host 
 		}
 		return variance
 	}
-	return variance + s.transfer(t, x, back, out, rtt/2, now)
+	return variance + s.transfer(t, x, sys.link(at, host), out, rtt/2, now)
 }
 
 func square(x float64) float64 { return x * x }
@@ -326,7 +327,7 @@ func chanceOf(q *core.QueryView, x *setting, latency, trips, sd float64) float64
 	if c.Latency > 0 {
 		bound = c.Latency.Seconds()
 	}
-	chance := 1.
+	var chance float64
 	if q.Camera.Mode == core.ModeLive {
 		chance = x.inTime(bound, latency, sd, q.Camera.FPS) * min(max(inForce-latency, 0)*x.fps, 1)
 	} else {
