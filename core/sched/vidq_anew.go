@@ -12,7 +12,7 @@ import (
 const (
 	anewQueries = 1.
 	anewShare   = .05
-	anewMost    = 100
+	anewMost    = 64
 	anewFirst   = 2 * core.Second
 	anewLast    = 16 * core.Second
 )
