@@ -30,8 +30,6 @@ type figureNode struct {
 	services []figureService // as in the view
 	overhead ratioSeconds    // of a call of the node's own services
 	slow     float64         // by how much its work was stretched in the last round
-	step     stepShare       // of its services' queues
-	met      []float64       // by service: the work that a frame would have met in the last round, in step, in seconds
 }
 
 type figureService struct {
@@ -84,18 +82,6 @@ func (r *ratioSeconds) add(x float64) {
 	r.mean += (x - r.mean) / r.n
 }
 
-// stepShare is how much of the work that a frame would meet if all cameras were in
-// step it does wait for.
-type stepShare struct{ n, mean float64 }
-
-// priorStep is how many observations the prior of a half weighs.
-const priorStep = 20
-
-func (r *stepShare) add(x float64) {
-	r.n = min(r.n+1, 300)
-	r.mean += (min(max(x, 0), 2) - r.mean) / r.n
-}
-
 // How many observations a prior weighs, and how many are remembered.
 const (
 	priorOwn   = 4.
@@ -137,7 +123,7 @@ func (f *figures) fit(v *core.View, by core.Predictor) {
 
 // learned takes over what was learned of the node when it was laid out before.
 func (n *figureNode) learned(old *figureNode) {
-	n.overhead, n.slow, n.step, n.met = old.overhead, old.slow, old.step, old.met
+	n.overhead, n.slow = old.overhead, old.slow
 	for i := range n.services {
 		for m := range min(len(n.services[i].models), len(old.services[i].models)) {
 			for p := range n.services[i].models[m].points {
@@ -182,7 +168,7 @@ func sameFigures(f *figureNode, n *core.NodeView) bool {
 }
 
 func (f *figures) node(v *core.View, n *core.NodeView) figureNode {
-	x := figureNode{id: n.ID, class: n.Class, role: n.Role, slow: 1, step: stepShare{priorStep, .5}, services: make([]figureService, len(n.Services))}
+	x := figureNode{id: n.ID, class: n.Class, role: n.Role, slow: 1, services: make([]figureService, len(n.Services))}
 	for i := range n.Services {
 		s := figureService{name: n.Services[i].Name, wide: -1}
 		for k := range f.wide {

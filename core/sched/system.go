@@ -14,7 +14,9 @@ type station struct {
 	users    float64            // queries that use it
 	closed   float64            // seconds of the jobs that closed loops always have there, one each
 	models   [maxModels]float64 // of a service: those that use each of its models
-	bunch    float64            // seconds of work that there is when all open loops send a frame at one instant
+	jobs     float64            // frames of open loops a second
+	marginal float64            // of the time of a job alone, what one more in a batch takes; 0 = there are no batches
+	cycle    int                // when open loops bring their work: index into the system's cycles and 1; 0 = no such loop
 }
 
 // use is what a plan takes of a station.
@@ -22,14 +24,47 @@ type use struct {
 	station int
 	amount  float64
 	closed  float64 // seconds of a job that is there again as soon as it is done
-	seconds float64 // of the work of one frame of an open loop
+	seconds float64 // of the station's capacity that one frame of an open loop takes
+	jobs    float64 // frames of an open loop a second
+	after   float64 // seconds after its capture
+	held    float64 // by how much it is held up there, as a share of its work
 	model   int     // of a service
 }
 
 // burst is half the sum of the squared variations of arrivals and of service, the
-// factor of Kingman's formula: .5 are Poisson arrivals of constant work. Cameras are
-// steadier, but many of them meet, and work varies.
-const burst = .5
+// factor of Kingman's formula. .5 are Poisson arrivals of constant work. Of those whose
+// instants are known only the work varies, and by how much they are late.
+const (
+	burst      = .5
+	burstKnown = .1
+)
+
+// most is how much the station can do in the largest batches.
+func (s *station) most() float64 { return s.capacity * s.gain(batchMost) }
+
+// gain is by how much more is done in batches of n.
+func (s *station) gain(n float64) float64 {
+	if s.marginal == 0 || n <= 1 {
+		return 1
+	}
+	n = min(n, batchMost)
+	return n / (1 + (n-1)*s.marginal)
+}
+
+// pace is how many seconds of work are done in a second where so many wait.
+func (s *station) pace(backlog float64) float64 {
+	if s.marginal == 0 || s.jobs <= 0 {
+		return s.capacity
+	}
+	return s.capacity * s.gain(backlog*s.jobs/max(s.load, 1e-9)/s.capacity)
+}
+
+// batchMost is how many requests a worker of a gpu may take at once, and batchMarginal
+// what one more takes of the time of the first (see cwd).
+const (
+	batchMost     = 8
+	batchMarginal = .2
+)
 
 // unserved is the factor by which a station that is asked for more than it has
 // holds work up: its queue grows without bound.
@@ -43,11 +78,15 @@ func (s *station) wait(amount, need float64) float64 {
 	if s.capacity <= 0 {
 		return unserved
 	}
-	total := (s.load + amount) / s.capacity
+	burst := burst
+	if s.cycle > 0 {
+		burst = burstKnown
+	}
+	total := (s.load + amount) / s.most()
 	if total >= .995 {
 		return unserved * max(total, 1)
 	}
-	others := s.load / s.capacity
+	others := s.load / s.most()
 	if others <= 1e-6 {
 		return 0
 	}
@@ -77,13 +116,6 @@ func (s *station) behind(need float64) float64 {
 	return closedShare * s.closed / servers
 }
 
-// meets is the work, in seconds, that a frame meets there which comes rate times a
-// second, if cameras are in step: that of every other query whose frames are at
-// least as frequent, and of the others in proportion.
-func (s *station) meets(rate float64) float64 {
-	return min(s.bunch, s.load/max(rate, 1e-3))
-}
-
 // closedShare is how much of a closed loop's job another job waits for in the mean.
 const closedShare = .6
 
@@ -96,7 +128,7 @@ func (s *station) toll(u use) float64 {
 	if s.capacity <= 0 {
 		return 0
 	}
-	t := s.users * (risk((s.load+u.amount)/s.capacity) - risk(s.load/s.capacity))
+	t := s.users * (risk((s.load+u.amount)/s.most()) - risk(s.load/s.most()))
 	if u.closed > 0 {
 		t += closedToll * s.users / max(s.capacity, 1)
 	}
@@ -127,6 +159,8 @@ type system struct {
 	rates    []float64 // bytes per second of each link
 	rtts     []float64 // seconds
 	varies   []float64 // by how much transfers vary, as a share
+	cycles   []cycle   // of the stations that open loops use
+	counted  int       // plans that are counted
 }
 
 // index finds the links between nodes.
@@ -159,13 +193,19 @@ func (s *system) link(a, b int) int { return int(s.linkOf[a*len(s.v.Nodes)+b]) }
 func (s *system) lay(f *figures, links *linkMemory) {
 	v := s.v
 	s.f = f
-	s.stations, s.first = s.stations[:0], s.first[:0]
+	s.stations, s.first, s.cycles = s.stations[:0], s.first[:0], s.cycles[:0]
+	s.counted = 0
 	for i := range v.Nodes {
 		n := &v.Nodes[i]
 		s.first = append(s.first, len(s.stations))
 		s.stations = append(s.stations, station{capacity: n.Cores}, station{capacity: n.GPUs})
+		gpu := len(s.stations) - 1
 		for j := range n.Services {
-			s.stations = append(s.stations, station{capacity: float64(s.workers(i, j))})
+			t := station{capacity: float64(s.workers(i, j))}
+			if s.batches(i, j) {
+				t.marginal, s.stations[gpu].marginal = batchMarginal, batchMarginal
+			}
+			s.stations = append(s.stations, t)
 		}
 	}
 	s.links = len(s.stations)
@@ -231,94 +271,59 @@ func (s *system) workers(node, service int) int {
 	return max(have, int(could))
 }
 
-// count adds a plan's uses to the load, or takes them away with sign -1.
-func (s *system) count(uses []use, sign float64) {
-	for _, u := range uses {
+// count adds a plan's uses to the load, or takes them away with sign -1. Frames come at
+// the beat.
+func (s *system) count(uses []use, b *beat, sign float64) {
+	s.counted += int(sign)
+	for i := range uses {
+		u := &uses[i]
 		t := &s.stations[u.station]
 		t.load = max(t.load+sign*u.amount, 0)
+		t.jobs = max(t.jobs+sign*u.jobs, 0)
 		t.closed = max(t.closed+sign*u.closed, 0)
-		t.bunch = max(t.bunch+sign*u.seconds, 0)
 		t.users = max(t.users+sign, 0)
 		t.models[u.model] = max(t.models[u.model]+sign, 0)
-	}
-}
-
-// linkMemory is what calls tell of links beyond the view's estimates, which are
-// medians of the last seconds: how fast each is right now, and how fast it is as a
-// rule.
-type linkMemory struct{ rows []linkRow } // as in the view
-
-type linkRow struct {
-	from, to core.NodeID
-	now      ratio   // logarithm of the rate in bytes per second, by the last calls
-	best     float64 // the same of what the link can do: the best of the last minutes
-	at       core.Time
-	held     float64 // by how much transfers were held up in the last round, as a factor
-}
-
-// How many calls a link's rate is told by; after how many seconds without any a
-// link is believed to be half way to its best, or else nobody would find out
-// that a disturbance is over; and in how many seconds the best is forgotten by half
-// of its lead.
-const (
-	linkNow      = 12.
-	linkRecovery = 6.
-	linkBest     = 60.
-)
-
-// add takes a call in that saw such a rate, in bytes per second.
-func (r *linkRow) add(rate float64, at core.Time) {
-	x := math.Log(max(rate, 1))
-	if at-r.at > 5*core.Second {
-		r.now = ratio{}
-	}
-	r.now.blend(x, linkNow)
-	r.best += min(1-math.Exp2(-(at-r.at).Seconds()/linkBest), 1) * min(r.now.mean-r.best, 0)
-	r.best = max(r.best, r.now.mean)
-	r.at = at
-}
-
-// fit makes the rows those of the view's links.
-func (m *linkMemory) fit(v *core.View) {
-	same := len(m.rows) == len(v.Links)
-	for i := 0; same && i < len(v.Links); i++ {
-		same = m.rows[i].from == v.Links[i].From && m.rows[i].to == v.Links[i].To
-	}
-	if same {
-		return
-	}
-	old := m.rows
-	m.rows = make([]linkRow, len(v.Links))
-	k := 0
-	for i := range v.Links {
-		l := &v.Links[i]
-		m.rows[i] = linkRow{from: l.From, to: l.To}
-		for k < len(old) && (old[k].from < l.From || old[k].from == l.From && old[k].to < l.To) {
-			k++
+		if u.seconds <= 0 || t.capacity <= 0 {
+			continue
 		}
-		if k < len(old) && old[k].from == l.From && old[k].to == l.To {
-			m.rows[i] = old[k]
+		c := s.cycle(t)
+		for _, at := range b.at {
+			c.add(at+u.after, b.blurred, sign*u.seconds*b.weight)
 		}
 	}
 }
 
-// rate returns what is believed of the rate of link i now, in bytes per second,
-// and by how much transfers vary.
-func (m *linkMemory) rate(now core.Time, i int, l *core.LinkView) (rate, varies float64) {
-	r := &m.rows[i]
-	varies = max(.1, 1.25*r.now.dev)
-	known, age := math.Log(max(l.Rate, 1)), l.Age
-	if l.Samples == 0 {
-		r.best = max(r.best, known)
+// queue is how long a job waits that comes to a station at an instant and takes need of it
+// for work seconds.
+func (s *system) queue(t *station, at, work, need float64) float64 {
+	if t.cycle == 0 || t.capacity <= 0 {
+		return 0
 	}
-	// The view's estimate knows which transfers overlapped, and is late: the last
-	// calls count where they say something quite different, or something newer.
-	switch own := now - r.at; {
-	case r.now.n == 0 && l.Samples == 0:
-		return l.Rate, varies
-	case r.now.n > 0 && (l.Samples == 0 || own < max(age, 3*core.Second)):
-		known, age = r.now.mean, own
+	servers := max(t.capacity/need, 1)
+	wait := max(s.cycles[t.cycle-1].queued(at, t)/t.capacity-work*(servers-1)/servers, 0)
+	if t.marginal > 0 && t.jobs > 0 { // for what is under way, and with the rest in a batch
+		one := t.load / t.jobs
+		wait = min(wait, one) + t.marginal*max(wait-one, 0)
 	}
-	x := math.Exp2(-max(age.Seconds()-1, 0) / linkRecovery)
-	return math.Exp(x*known + (1-x)*max(r.best, known)), varies
+	return wait
+}
+
+// batches reports whether a service at a node gains by batches.
+func (s *system) batches(node, service int) bool {
+	models := s.f.nodes[node].services[service].models
+	return len(models) > 0 && models[min(max(s.v.Nodes[node].Services[service].Model, 0), len(models)-1)].needs.GPU > 0
+}
+
+// cycle returns the cycle of a station's open loops.
+func (s *system) cycle(t *station) *cycle {
+	if t.cycle == 0 {
+		if n := len(s.cycles); n < cap(s.cycles) {
+			s.cycles = s.cycles[:n+1]
+			s.cycles[n] = cycle{}
+		} else {
+			s.cycles = append(s.cycles, cycle{})
+		}
+		t.cycle = len(s.cycles)
+	}
+	return &s.cycles[t.cycle-1]
 }

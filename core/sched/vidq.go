@@ -26,19 +26,23 @@ type vidqConfig struct {
 // as many results as possible that meet all that their queries ask.
 //
 // It predicts. The work of every service is the belief's, corrected by what calls
-// took (figures); what waits is worked out from the load that all plans together
-// put on cores, gpus, workers and links (system); the objects that the cameras
-// will see are extrapolated (trend); and what is still wrong with the predicted
-// latency of a query is kept as a ratio of its own. So each plan has a probability
-// to meet the latency, delay and accuracy bounds. The plan's worth is that
+// took (figures); when the cameras take their frames is learned (clock), and with it what
+// waits at which instant for cores, gpus, workers and links, under all plans together
+// (cycle, system); the objects that the cameras will see are extrapolated (trend); and what
+// is still wrong with the predicted latency of a query is kept as a ratio of its own. So
+// each plan has a probability to meet the latency, delay and accuracy bounds, where a result
+// ages up to the camera frame after it came. The plan's worth is that
 // probability, less what the plan takes from the others at stations that are short
 // (toll), and a little for accuracy and for idle machines.
 //
 // It chooses by best response: each query in turn takes the plan that is worth
 // most while the others stay as they are, until none wants to change. As everyone
 // pays for the risk that it brings to others, a change that one makes is one that
-// all together gain by, and the rounds end. Where there is not enough for all, those
-// that cannot be served take the cheapest plan, which leaves room for the others.
+// all together gain by, and the rounds end. What comes out is carried out only if it does
+// gain. Where there is not enough for all, those that cannot be served take the cheapest
+// plan, which leaves room for the others; and now and then all choices are made anew, which
+// decides at once who can be served, and with which model where a service has only room
+// for one. Services of gpus are let take batches.
 //
 // It changes a plan that works only for a gain of at least keep, and does not
 // return to a plan that did not do what was predicted of it before some time has
@@ -61,14 +65,20 @@ type vidq struct {
 	ageing  []float64
 	videos  []core.VideoConf
 	trial   trial
+	done    [core.MaxStages]moments // of a trial: when each stage's answers are back
 	best    trial
 	options [][]int // by host and service
 	few     [][]int // of a query's stages: the options that are tried
 	at      [3][]int
-	clear   bool // plans are judged by the predictor alone: an oracle's
+	only    int       // the model that is tried for all, -1 = each may take its own
+	wait    core.Time // until all choices are made anew again
+	again   core.Time // when
+	clear   bool      // plans are judged by the predictor alone: an oracle's
 }
 
-func newVidq(c vidqConfig, _ Deps) (core.Scheduler, error) { return &vidq{vidqConfig: c}, nil }
+func newVidq(c vidqConfig, _ Deps) (core.Scheduler, error) {
+	return &vidq{vidqConfig: c, only: -1}, nil
+}
 
 // Schedule implements core.Scheduler.
 func (s *vidq) Schedule(v *core.View, d *core.Decision) {
@@ -91,12 +101,13 @@ func (s *vidq) Schedule(v *core.View, d *core.Decision) {
 	for i, st := range s.states {
 		q := &v.Queries[i]
 		if s.place(v, q, st); st.host >= 0 {
+			st.tick(q.Camera.FPS)
 			s.look(v, q, st)
 		}
 		s.recall(v, q, st)
 	}
-	for _, st := range s.states {
-		s.system.count(st.uses, +1)
+	for i := range s.states {
+		s.count(v, i, +1)
 	}
 	s.respond(v)
 	s.decide(v, d)
@@ -226,7 +237,7 @@ func (s *vidq) recall(v *core.View, q *core.QueryView, st *vidqQuery) {
 	s.trial.setting = st.setting
 	s.trial.places = append(s.trial.places[:0], st.places...)
 	s.weigh(v, q, st, &s.trial)
-	st.uses = append(st.uses[:0], s.trial.uses...)
+	st.takes(&s.trial)
 	st.ran, st.expected = append(st.ran[:0], st.places...), s.trial.latency
 }
 
@@ -249,6 +260,7 @@ func (s *vidq) settingOf(v *core.View, q *core.QueryView, st *vidqQuery, model i
 	x.fresh = max(by.Accuracy(q.Query, q.Camera.FPS, w, ids[:len(p.Stages)], st.content), x.accuracy)
 	x.encode = by.Encode(core.Target{Class: v.Nodes[st.host].Class, Role: core.RoleHost}, p.Video).Seconds()
 	x.bytes = by.FrameBytes(p.Video, st.content)
+	st.fit(q, &x)
 	return x, true
 }
 
@@ -297,23 +309,30 @@ func (st *vidqQuery) window(x *setting, most int) int {
 }
 
 // scale gives services that are short of workers more of them, as far as the node
-// has cores, slots and memory.
+// has cores, slots and memory, and lets those of gpus take batches.
 func (s *vidq) scale(v *core.View, d *core.Decision) {
 	for n := range v.Nodes {
 		x := &v.Nodes[n]
 		for k := range x.Services {
-			t := &s.system.stations[s.system.first[n]+2+k]
-			have := x.Services[k].Workers
-			if !x.Up || have < 1 || t.load <= .6*float64(have) || int(t.capacity) <= have {
+			t, sv := &s.system.stations[s.system.first[n]+2+k], &x.Services[k]
+			if !x.Up || sv.Workers < 1 || t.users == 0 {
 				continue
 			}
-			want := min(int(t.capacity), int(math.Ceil(t.load/.5)))
-			if want <= have {
-				continue
+			set := core.ServiceSetting{Node: x.ID, Service: sv.Name, Model: min(max(sv.Model, 0), maxModels-1), Replicas: sv.Workers, MaxBatch: max(sv.MaxBatch, 1)}
+			if t.load > .6*float64(sv.Workers)*t.gain(batchMost) {
+				set.Replicas = max(sv.Workers, min(int(t.capacity), int(math.Ceil(t.load/t.gain(batchMost)/.5))))
 			}
-			d.Services = append(d.Services, core.ServiceSetting{
-				Node: x.ID, Service: x.Services[k].Name, Model: max(x.Services[k].Model, 0), Replicas: want, MaxBatch: max(x.Services[k].MaxBatch, 1),
-			})
+			for m := range t.models {
+				if t.models[m] > t.models[set.Model] {
+					set.Model = m
+				}
+			}
+			if t.marginal > 0 {
+				set.MaxBatch = max(sv.MaxBatch, batchMost)
+			}
+			if set.Replicas != sv.Workers || set.MaxBatch != sv.MaxBatch || sv.Model >= 0 && set.Model != sv.Model {
+				d.Services = append(d.Services, set)
+			}
 		}
 	}
 }
@@ -326,18 +345,10 @@ func (s *vidq) next(v *core.View, d *core.Decision) {
 		for k := range 2 {
 			t := &s.system.stations[s.system.first[n]+k]
 			if t.capacity > 0 {
-				x = max(x, t.load/t.capacity)
+				x = max(x, t.load/t.most())
 			}
 		}
-		f := &s.figures.nodes[n]
-		f.slow, f.met = min(x, 10), f.met[:0]
-		for k := range v.Nodes[n].Services {
-			t := &s.system.stations[s.system.first[n]+2+k]
-			f.met = append(f.met, t.bunch/max(t.capacity, 1)*(1-1/max(t.users, 1)))
-		}
-	}
-	for i := range v.Links {
-		s.links.rows[i].held = min(s.system.stations[s.system.links+i].wait(0, 1), 3)
+		s.figures.nodes[n].slow = min(x, 10)
 	}
 	if s.Hurry <= 0 || s.Hurry >= v.Period {
 		return

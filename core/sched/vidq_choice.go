@@ -1,31 +1,47 @@
 package sched
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
 	"vidq/core"
 )
 
-// respond lets each query in turn take the plan that is worth most while the
-// others stay, until none changes.
+// respond improves the choices of all queries together and then decides whether that pays.
+// It lets each query in turn take the plan that is worth most while the others stay, until
+// none changes. Where many then are not served it begins anew, with nothing in use. What it
+// comes to is carried out only if all together gain by it: moves that only pass a
+// shortage on are not worth their while.
 func (s *vidq) respond(v *core.View) {
 	s.order = s.order[:0]
 	for i := range s.states {
 		s.order = append(s.order, i)
 	}
-	for i, st := range s.states {
-		s.assess(v, &v.Queries[i], st)
-	}
-	slices.SortStableFunc(s.order, func(a, b int) int { // who fails most first
-		switch x, y := s.states[a].current.chance, s.states[b].current.chance; {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
+	s.assessAll(v)
+	s.save()
+	before := s.total()
+	s.rank()
+	if s.passes(v) {
+		if after := s.total(); after >= before+s.Keep*float64(s.changed()) {
+			before = after
+			s.save()
+		} else {
+			s.restore(v)
 		}
-		return a - b
+	}
+	s.anew(v, before)
+}
+
+// rank has those choose first who fail most.
+func (s *vidq) rank() {
+	slices.SortStableFunc(s.order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(s.states[a].current.chance, s.states[b].current.chance), a-b)
 	})
+}
+
+// passes lets queries respond to each other until none changes, and reports whether any did.
+func (s *vidq) passes(v *core.View) (moved bool) {
 	visits := max(visitsLeast, len(s.order)/3)
 	for pass := range s.Passes {
 		changed := 0
@@ -36,17 +52,17 @@ func (s *vidq) respond(v *core.View) {
 				continue
 			}
 			visits--
-			if s.choose(v, &v.Queries[i], s.states[i]) {
+			if s.choose(v, i) {
 				changed++
 			}
 		}
 		if changed == 0 {
 			break
 		}
+		moved = true
+		s.assessAll(v) // who was content may be so no more, now that others have moved
 	}
-	for i, st := range s.states { // the others have moved
-		s.assess(v, &v.Queries[i], st)
-	}
+	return moved
 }
 
 // visitsLeast is how many queries a round may look at however few there are; of many
@@ -68,18 +84,29 @@ func (s *vidq) content(v *core.View, i, pass int) bool {
 }
 
 // assess works out the outlook of a query's present choice.
-func (s *vidq) assess(v *core.View, q *core.QueryView, st *vidqQuery) {
+func (s *vidq) assess(v *core.View, i int) {
+	q, st := &v.Queries[i], s.states[i]
 	st.current = outlook{}
 	if st.setting < 0 {
 		return
 	}
-	s.system.count(st.uses, -1)
+	s.count(v, i, -1)
 	s.trial.setting = st.setting
 	s.trial.places = append(s.trial.places[:0], st.places...)
 	s.judge(v, q, st, &s.trial)
 	st.current = s.trial.outlook
-	st.uses = append(st.uses[:0], s.trial.uses...)
-	s.system.count(st.uses, +1)
+	st.takes(&s.trial)
+	s.count(v, i, +1)
+}
+
+// takes notes what a trial uses as the query's own.
+func (st *vidqQuery) takes(t *trial) { st.uses, st.rate = append(st.uses[:0], t.uses...), t.rate }
+
+// count adds what a query uses to the load, or takes it away with sign -1.
+func (s *vidq) count(v *core.View, i int, sign float64) {
+	if st := s.states[i]; len(st.uses) > 0 {
+		s.system.count(st.uses, st.beatOf(st.rate, v.Queries[i].Camera.FPS), sign)
+	}
 }
 
 // judge weighs a trial and minds what was seen of it.
@@ -107,6 +134,7 @@ func (s *vidq) judge(v *core.View, q *core.QueryView, st *vidqQuery, t *trial) {
 		}
 	}
 	t.worth += chance - t.chance
+	t.value += (chance - t.chance) * max(1-t.cost, 0)
 	t.chance = chance
 }
 
@@ -157,11 +185,12 @@ const hopeless = .07
 
 // choose lets a query take the plan that is worth most, and reports whether that is
 // another one.
-func (s *vidq) choose(v *core.View, q *core.QueryView, st *vidqQuery) bool {
+func (s *vidq) choose(v *core.View, i int) bool {
+	q, st := &v.Queries[i], s.states[i]
 	if st.host < 0 || len(st.settings) == 0 {
 		return false
 	}
-	s.system.count(st.uses, -1)
+	s.count(v, i, -1)
 	found := false
 	if st.setting >= 0 {
 		s.best.setting = st.setting
@@ -185,9 +214,9 @@ func (s *vidq) choose(v *core.View, q *core.QueryView, st *vidqQuery) bool {
 		st.setting = s.best.setting
 		st.places = append(st.places[:0], s.best.places...)
 	}
-	st.uses = append(st.uses[:0], s.best.uses...)
+	st.takes(&s.best)
 	st.current = s.best.outlook
-	s.system.count(st.uses, +1)
+	s.count(v, i, +1)
 	return moved
 }
 

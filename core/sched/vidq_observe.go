@@ -37,12 +37,15 @@ func (s *vidq) observe(v *core.View, q *core.QueryView, st *vidqQuery) {
 			point = st.before.point
 		}
 		if point >= 0 {
-			s.observeCalls(v, q, o, host, point)
+			s.observeCalls(v, q, st, o, host, point)
 		}
 		if o.Revision != q.Plan.Revision {
 			continue
 		}
 		frames++
+		if q.Camera.Mode == core.ModeLive {
+			st.clock.saw(o.At-o.Latency, q.Plan.Video.FPS, q.Camera.FPS)
+		}
 		if b := q.Query.Constraint.Latency; b > 0 && o.Latency > b {
 			missed++
 		} else if b := q.Query.Constraint.Delay; b > 0 && o.Delay() > b {
@@ -60,7 +63,7 @@ func (s *vidq) observe(v *core.View, q *core.QueryView, st *vidqQuery) {
 func (s *vidq) pointOf(r core.Resolution) int { return slices.Index(s.figures.knobs, r) }
 
 // observeCalls learns from what the calls of a frame took.
-func (s *vidq) observeCalls(v *core.View, q *core.QueryView, o *core.Observation, host, point int) {
+func (s *vidq) observeCalls(v *core.View, q *core.QueryView, st *vidqQuery, o *core.Observation, host, point int) {
 	objects := o.Objects
 	if !o.Known {
 		objects = core.TypicalObjects
@@ -79,30 +82,21 @@ func (s *vidq) observeCalls(v *core.View, q *core.QueryView, o *core.Observation
 			continue
 		}
 		if k := s.figures.at[w][n]; k >= 0 {
-			if x := s.met(n, k); x > 5e-3 && q.Camera.Mode == core.ModeLive {
-				s.figures.nodes[n].step.add(c.Wait.Seconds() / x)
+			// Who waited may have been in a batch, whose work is not the call's.
+			if alone := c.Wait < core.Millisecond; alone || v.Nodes[n].Services[k].MaxBatch <= 1 {
+				s.figures.learn(n, k, c.Model, point, n == host, objects, c.Work.Seconds(), s.figures.nodes[n].slow)
 			}
-			s.figures.learn(n, k, c.Model, point, n == host, objects, c.Work.Seconds(), s.figures.nodes[n].slow)
 		}
 		if n == host {
 			s.figures.nodes[n].overhead.add(c.Transfer.Seconds())
 			continue
 		}
-		s.observeLink(v, c, o.At, host, n)
+		s.observeLink(v, st, c, o.At, host, n)
 	}
-}
-
-// met is the work that a frame would have met at a service in the last round.
-func (s *vidq) met(n, k int) float64 {
-	f := &s.figures.nodes[n]
-	if k >= len(f.met) {
-		return 0
-	}
-	return f.met[k]
 }
 
 // observeLink learns from the transfer of a call how fast the link is now.
-func (s *vidq) observeLink(v *core.View, c *core.Call, at core.Time, host, n int) {
+func (s *vidq) observeLink(v *core.View, st *vidqQuery, c *core.Call, at core.Time, host, n int) {
 	i := s.system.link(host, n)
 	if i < 0 {
 		return
@@ -111,7 +105,7 @@ func (s *vidq) observeLink(v *core.View, c *core.Call, at core.Time, host, n int
 	// link is better than is believed.
 	l, r := &v.Links[i], &s.links.rows[i]
 	took := max(c.Transfer-l.RTT, 2*core.Millisecond).Seconds()
-	rate := c.Bytes * (1 + r.held) / took
+	rate := c.Bytes * (1 + st.held(s.system.links+i)) / took
 	if c.Bytes >= 20e3 || took > .01 || math.Log(max(rate, 1)) > r.now.mean {
 		r.add(rate, at)
 	}
@@ -128,4 +122,15 @@ func (s *vidq) observeSilence(v *core.View, q *core.QueryView, st *vidqQuery, ho
 			s.links.rows[i].add(max(st.settings[st.setting].bytes, 20e3)/(v.Now-st.heard).Seconds(), v.Now)
 		}
 	}
+}
+
+// held is by how much the query's frames are held up at a station by the figures of the last
+// round, as a share of their work.
+func (st *vidqQuery) held(station int) float64 {
+	for i := range st.uses {
+		if u := &st.uses[i]; u.station == station {
+			return min(u.held, 10)
+		}
+	}
+	return 0
 }

@@ -14,11 +14,12 @@ type setting struct {
 	point    int // index of the resolution
 	model    int // of each stage, or its service's last if it has fewer
 	fps      float64
-	encode   float64 // seconds
-	bytes    float64 // of a frame
-	accuracy float64 // without the age that the latency brings
-	fresh    float64 // accuracy of a result of age 0
-	narrow   float64 // by how many of the camera's pixels it falls short, as a share
+	encode   float64           // seconds
+	bytes    float64           // of a frame
+	accuracy float64           // without the age that the latency brings
+	fresh    float64           // accuracy of a result of age 0
+	fits     [agesKept]float64 // probability that it is accurate enough at an age of so many camera frames
+	narrow   float64           // by how many of the camera's pixels it falls short, as a share
 }
 
 // vidqQuery is what the scheduler remembers of a query.
@@ -30,13 +31,18 @@ type vidqQuery struct {
 	out      []float64 // bytes that a stage puts out, by stage and resolution
 	decay    float64   // 1/s at which accuracy falls with age
 	shape    shape
+	clock    clock // of its camera
+	phase    float64
+	beats    []beat
 
 	// the plan in force
 	setting  int // index into settings; -1 = not one of them
 	places   []int
 	uses     []use
+	rate     float64 // of the plan whose uses these are, in frames a second
 	current  outlook // of the plan in force, by the figures of this round
-	ran      []int   // places of the plan that the query runs, and what it was expected to take
+	saved    choice
+	ran      []int // places of the plan that the query runs, and what it was expected to take
 	expected float64
 	believed float64 // the chance of the present choice by the model alone
 	revision uint64
@@ -191,6 +197,7 @@ func (s *vidq) makeSettings(v *core.View, q *core.QueryView, st *vidqQuery) {
 	for i := range st.settings {
 		x := &st.settings[i]
 		x.bytes = by.FrameBytes(x.video, st.content)
+		st.fit(q, x)
 	}
 	st.prune(q.Query.Constraint.Accuracy)
 }

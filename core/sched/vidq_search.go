@@ -19,7 +19,7 @@ const (
 // the combinations of places by one setting and then tries all settings at the best
 // ones.
 func (s *vidq) search(v *core.View, q *core.QueryView, st *vidqQuery, worth *float64) (moved bool) {
-	probe := st.probe(q.Query.Constraint.Accuracy)
+	probe := s.probe(st, q.Query.Constraint.Accuracy)
 	s.shortlist(st, probe)
 	t := &s.trial
 	t.places = t.places[:0]
@@ -69,7 +69,7 @@ func (s *vidq) search(v *core.View, q *core.QueryView, st *vidqQuery, worth *flo
 	for k := range found {
 		t.places = append(t.places[:0], s.at[k]...)
 		for i := range st.settings {
-			if i != probe {
+			if i != probe && s.admits(&st.settings[i]) {
 				try(i)
 			}
 		}
@@ -111,21 +111,27 @@ func (s *vidq) climb(t *trial, rank func(), try func() float64) {
 
 // probe is the setting that places are ranked by: the present one, else the
 // cheapest that is accurate enough, else the most accurate.
-func (st *vidqQuery) probe(bound float64) int {
+func (s *vidq) probe(st *vidqQuery, bound float64) int {
 	if st.setting >= 0 && st.settings[st.setting].accuracy >= bound {
 		return st.setting
 	}
-	best := 0
+	best := -1
 	for i := range st.settings {
+		if !s.admits(&st.settings[i]) {
+			continue
+		}
 		if st.settings[i].accuracy >= bound {
 			return i
 		}
-		if st.settings[i].accuracy > st.settings[best].accuracy {
+		if best < 0 || st.settings[i].accuracy > st.settings[best].accuracy {
 			best = i
 		}
 	}
-	return best
+	return max(best, 0)
 }
+
+// admits reports whether a setting is among those that are tried for all.
+func (s *vidq) admits(x *setting) bool { return s.only < 0 || x.model == s.only }
 
 // shortlist keeps for each stage the few places at which a setting's stage alone
 // would take the shortest time, with the host and the present place.

@@ -41,6 +41,25 @@ func TestVidqIsCalm(t *testing.T) {
 	assert.GreaterOrEqual(t, *late.SLOTime.Joint, .99)
 }
 
+// Nor does it move twelve cameras of which no two fit well together, once they have found
+// their places.
+func TestVidqSettles(t *testing.T) {
+	early := simulate(t, "vidq", "suite/imbalance", 30*core.Second)
+	late := simulate(t, "vidq", "suite/imbalance", 59*core.Second)
+	assert.Equal(t, early.PlanChanges, late.PlanChanges)
+	assert.GreaterOrEqual(t, *late.SLOTime.Joint, .97)
+}
+
+// Of what it serves after its first seconds it misses few, however wrong the belief was.
+func TestVidqMissesAreThoseItExpects(t *testing.T) {
+	for _, bias := range []float64{-.7, 0, 2} {
+		t.Run(fmt.Sprint("bias=", bias), func(t *testing.T) {
+			run := simulate(t, "vidq", "suite/stable", core.Minute, fmt.Sprint("kb.bias=", bias))
+			assert.LessOrEqual(t, 1-*run.SLO.Latency, .03)
+		})
+	}
+}
+
 func simulate(t *testing.T, scheduler, scenario string, until core.Time, set ...string) *result.Run {
 	t.Helper()
 	sc, err := scenarios.Load(scenario, set)
