@@ -39,8 +39,9 @@ type figureService struct {
 }
 
 type figureModel struct {
-	needs  core.Needs // of one busy worker
-	points []figure   // by resolution
+	needs    core.Needs // of one busy worker
+	marginal float64    // of a further frame in a batch, of the time of the first
+	points   []figure   // by resolution
 }
 
 // figure is the work of a model at a node and resolution: a + b * objects, in seconds.
@@ -195,8 +196,12 @@ func (f *figures) node(v *core.View, n *core.NodeView) figureNode {
 }
 
 func (f *figures) model(n *core.NodeView, service string, m int) figureModel {
-	x := figureModel{needs: f.by.Needs(service, m, core.Target{Class: n.Class, Role: n.Role})}
+	at := core.Target{Class: n.Class, Role: n.Role}
+	x := figureModel{needs: f.by.Needs(service, m, at), marginal: 1}
 	for p, r := range f.knobs {
+		if w, ok := f.by.Work(service, m, at, r, core.TypicalObjects); ok && w.Marginal > 0 {
+			x.marginal = min(x.marginal, w.Marginal)
+		}
 		x.points = append(x.points, figure{
 			asHost: f.law(service, m, core.Target{Class: n.Class, Role: core.RoleHost}, r),
 			remote: f.law(service, m, core.Target{Class: n.Class, Role: n.Role}, r),

@@ -59,12 +59,8 @@ func (s *station) pace(backlog float64) float64 {
 	return s.capacity * s.gain(backlog*s.jobs/max(s.load, 1e-9)/s.capacity)
 }
 
-// batchMost is how many requests a worker of a gpu may take at once, and batchMarginal
-// what one more takes of the time of the first (see cwd).
-const (
-	batchMost     = 8
-	batchMarginal = .2
-)
+// batchMost is how many requests a worker that gains by batches may take at once.
+const batchMost = 8
 
 // unserved is the factor by which a station that is asked for more than it has
 // holds work up: its queue grows without bound.
@@ -202,8 +198,9 @@ func (s *system) lay(f *figures, links *linkMemory) {
 		gpu := len(s.stations) - 1
 		for j := range n.Services {
 			t := station{capacity: float64(s.workers(i, j))}
-			if s.batches(i, j) {
-				t.marginal, s.stations[gpu].marginal = batchMarginal, batchMarginal
+			if m := s.marginal(i, j); m < 1 {
+				t.marginal = max(m, leastMarginal)
+				s.stations[gpu].marginal = max(s.stations[gpu].marginal, t.marginal)
 			}
 			s.stations = append(s.stations, t)
 		}
@@ -308,10 +305,22 @@ func (s *system) queue(t *station, at, work, need float64) float64 {
 	return wait
 }
 
-// batches reports whether a service at a node gains by batches.
-func (s *system) batches(node, service int) bool {
+// leastMarginal is the least that a further request of a batch is taken to cost, since 0
+// stands for no batches.
+const leastMarginal = .01
+
+// marginal is what one more request in a batch takes at a service of a node, by the belief,
+// of the time of the first; 1 = batches gain nothing. On a cpu they share what one has.
+func (s *system) marginal(node, service int) float64 {
 	models := s.f.nodes[node].services[service].models
-	return len(models) > 0 && models[min(max(s.v.Nodes[node].Services[service].Model, 0), len(models)-1)].needs.GPU > 0
+	if len(models) == 0 {
+		return 1
+	}
+	m := &models[min(max(s.v.Nodes[node].Services[service].Model, 0), len(models)-1)]
+	if m.needs.GPU == 0 {
+		return 1
+	}
+	return m.marginal
 }
 
 // cycle returns the cycle of a station's open loops.

@@ -112,9 +112,9 @@ func TestCycleShares(t *testing.T) {
 
 // In batches more is done of what waits; alone a job takes its time.
 func TestStationBatches(t *testing.T) {
-	s := station{capacity: 1, marginal: batchMarginal, load: .5, jobs: 10}
+	s := station{capacity: 1, marginal: .2, load: .5, jobs: 10}
 	assert.Equal(t, 1., s.gain(1))
-	assert.InDelta(t, 4/(1+3*batchMarginal), s.gain(4), 1e-12)
+	assert.InDelta(t, 4/(1+3*.2), s.gain(4), 1e-12)
 	assert.Equal(t, s.gain(batchMost), s.gain(50))
 	assert.Equal(t, 1., s.pace(.05), "one job is there")
 	assert.Greater(t, s.pace(.2), 2.)
