@@ -89,8 +89,6 @@ ranking:
 	$(GO) run ./cmd/vidq-sim compare suite --scheduler $(TUNED),oracle --seed 1001 --seeds 10 --quiet > docs/ranking.txt
 	$(GO) run ./cmd/vidq-sim compare suite --scheduler $(TUNED) --seed 1001 --seeds 10 --set kb.noise=.3 --quiet > docs/ranking-noise.txt
 	$(GO) run ./cmd/vidq-sim compare random/{1001..1050} --scheduler $(TUNED) --seeds 2 --quiet > docs/ranking-random.txt
-	$(GO) run ./cmd/vidq-sim compare suite --seed 1001 --seeds 10 --quiet > docs/ranking-defaults.txt
-	$(GO) run ./cmd/vidq-sim compare random/{1001..1050} --seeds 2 --quiet > docs/ranking-random-defaults.txt
 
 ## reproduce: AWStream's published results beside simulated ones (AWSTREAM=folder of its public data; docs/reproduction.md)
 AWSTREAM ?=
