@@ -147,7 +147,7 @@ func (s *Sim) addCameras() error {
 			fps: spec.FPS, mode: spec.Mode, class: spec.Class,
 		}
 		if c.phase < 0 {
-			c.phase = core.Time(id.Name("phase").Uniform() * float64(core.Second) / spec.FPS)
+			c.phase = firstFrame(id.Name("phase").Uniform(), spec.FPS)
 		}
 		var err error
 		if c.content, err = kb.OpenContent(spec.Content, spec.Dir, spec.FPS, s.o.Seed, spec.ID); err != nil {
@@ -253,4 +253,14 @@ func (s *Sim) lowestFPS() float64 {
 		return k[0]
 	}
 	return 1
+}
+
+// firstFrame returns the share of a frame's time at fps, cut to whole nanoseconds: never
+// where it is beyond the range of Time, since the conversion would go below 0.
+func firstFrame(share, fps float64) core.Time {
+	ns := share * float64(core.Second) / fps
+	if ns >= float64(core.Never) {
+		return core.Never
+	}
+	return core.Time(ns)
 }
