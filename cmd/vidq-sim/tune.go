@@ -189,7 +189,7 @@ func (t *tuning) load() error {
 	for _, name := range names {
 		s, err := t.app.load(name, t.o.set)
 		if err != nil {
-			return err
+			return t.o.command(name, err)
 		}
 		t.app.tellShipped(name, s)
 		if slices.ContainsFunc(t.loaded, func(q *scenarios.Scenario) bool { return q.Name == s.Name }) {
