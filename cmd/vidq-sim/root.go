@@ -21,7 +21,7 @@ const runExample = `  vidq-sim face                                    a shipped
   vidq-sim my.toml --scheduler 'static[plan=golden],latfirst' --seeds 10
   vidq-sim face --set camera.classroom.fps=10 --set link.edge1-cloud.rate=5Mbit/s
   vidq-sim face --json - | jq '.summary[0].slo_time.joint'
-  vidq-sim face --out results/face                 every frame, plan and sample as CSV`
+  vidq-sim face --out out/face                     every frame, plan and sample as CSV`
 
 // rootCommand builds the command tree. Its default command is run.
 func (a *app) rootCommand() *cobra.Command {
