@@ -49,7 +49,7 @@ var networkForms = []networkForm{
 	},
 	{
 		"pairs", "\"seconds Mbit/s\" separated by blanks (norway-3g, fcc-broadband in the Pensieve form)",
-		func(s string) bool { return len(strings.Fields(s)) == 2 }, (*networkParser).pairs,
+		isPair, (*networkParser).pairs,
 	},
 }
 
@@ -191,6 +191,13 @@ func (p *networkParser) rows(split func(string) []string, f func(line int, field
 		return p.fail(line+1, sc.Err().Error())
 	}
 	return nil
+}
+
+// isPair is whether a line is two numbers. Any two words would take a heading for a
+// network's log, and tell what is wrong with its numbers.
+func isPair(s string) bool {
+	f := strings.Fields(s)
+	return len(f) == 2 && !slices.ContainsFunc(f, func(x string) bool { _, err := finite(x); return err != nil })
 }
 
 func commas(s string) []string { return strings.Split(s, ",") }

@@ -138,6 +138,8 @@ func TestBadNetworkTracesNameTheLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                              "is empty",
 		"hello world out there\n":       ":1: looks like none of the forms",
+		"# vidq\n\nis a testbed\n":      ":1: looks like none of the forms",
+		"repository: here\n":            ":1: looks like none of the forms",
 		"0 1\n1 x\n":                    `:2: rate "x" is not a number`,
 		"0 1\nx 1\n":                    `:2: time "x" is not a number`,
 		"0 1\n1 -2\n":                   ":2: rate is negative",

@@ -140,13 +140,14 @@ func parseTree(text string) (*value, error) {
 }
 
 // syntaxMessage is a parse error's message without the position, which the
-// library puts in some messages and not in others.
+// library puts in some messages and not in others. It says what language the file is
+// held to be in, since it may be another file altogether.
 func syntaxMessage(pe toml.ParseError) string {
 	msg := pe.Message
 	if msg == "" {
 		msg = strings.TrimPrefix(pe.Error(), "toml: ")
 	}
-	return msg
+	return "is not TOML: " + msg
 }
 
 // tree makes a value of what the library decoded at a path of the index.

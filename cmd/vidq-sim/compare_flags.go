@@ -35,7 +35,7 @@ bounds has more.`
 
 const compareExample = `  vidq-sim compare suite --seeds 10
   vidq-sim compare face campus --scheduler latfirst,static,best-static --seeds 5
-  vidq-sim compare campus --scheduler latfirst,random --axis kb.noise=0,.1,.3 --out results/noise
+  vidq-sim compare campus --scheduler latfirst,random --axis kb.noise=0,.1,.3 --out out/noise
   vidq-sim compare random/{1..50} --scheduler latfirst,vidq --seeds 2
   vidq-sim compare face --scheduler latfirst,static --precision 5% --max-seeds 200`
 

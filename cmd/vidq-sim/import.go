@@ -48,9 +48,9 @@ beside it or the folder above), or a log of a network's throughput. The forms:
 		Example: `  vidq-sim import PETS09-S2L1/gt.txt --out pets.csv
   vidq-sim import bus.ljansbakken-oslo.log --out bus.csv
   vidq-sim face --set camera.classroom.content=pets.csv --set link.edge1-cloud.trace=bus.csv`,
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return inputErrorf("import: want one file, got %d", len(args))
+				return inputErrorf("import: want one file, got %d; see %s --help", len(args), c.CommandPath())
 			}
 			return nil
 		},
@@ -70,8 +70,12 @@ beside it or the folder above), or a log of a network's throughput. The forms:
 }
 
 func (a *app) importFile(ctx context.Context, o *importOptions, path string) error {
-	if o.form != "" && !slices.ContainsFunc(forms(), func(f [2]string) bool { return f[0] == o.form }) {
-		return inputErrorf("--form %q: want one of those that vidq-sim import --help lists", o.form)
+	var names []string
+	for _, f := range forms() {
+		names = append(names, f[0])
+	}
+	if o.form != "" && !slices.Contains(names, o.form) {
+		return inputErrorf("--form %q: want one of %s; vidq-sim import --help says what they are", o.form, strings.Join(names, ", "))
 	}
 	info := kb.SeqInfo{FrameRate: o.frameRate, Class: o.class}
 	if o.frameRateSet && !(o.frameRate > 0 && !math.IsInf(o.frameRate, 1)) {

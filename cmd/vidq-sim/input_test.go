@@ -109,7 +109,7 @@ func TestWrongScenarios(t *testing.T) {
 		{"unknown class", `"tx2-gpu"`, `"tx3"`, 0, `there is no node class "tx3" in the truth "tx2-rack"; it has agx-orin, `},
 		{"element of a count", `id = "headup"`, "id = \"headup\"\ncount = 2\nfsp = 1", 2, `query.headup-1.fsp: unknown key; `},
 		{"element as written", `id = "headup"`, "id = \"headup\"\ncount = 2\nfsp = 1", 2, `headup-1 stands in the file as query headup`},
-		{"syntax", `fps = 30`, `fps = = 30`, 0, `expected value but found '=' instead`},
+		{"syntax", `fps = 30`, `fps = = 30`, 0, `is not TOML: expected value but found '=' instead`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before, _, found := strings.Cut(in.face, c.old)
@@ -134,8 +134,8 @@ func TestWrongFilesAndFlags(t *testing.T) {
 		{"thesis", "thesis: is a directory; want a scenario file"},
 		{"pipe", "pipe: is a pipe or a device; want a scenario file"},
 		{"/dev/zero", "/dev/zero: is a pipe or a device; want a scenario file"},
-		{"latin1.toml", "latin1.toml:2: invalid UTF-8 byte: 0xe9"},
-		{"utf16.toml", "utf16.toml:1: files cannot contain NULL bytes; probably using UTF-16"},
+		{"latin1.toml", "latin1.toml:2: is not TOML: invalid UTF-8 byte: 0xe9"},
+		{"utf16.toml", "utf16.toml:1: is not TOML: files cannot contain NULL bytes; probably using UTF-16"},
 		{"closed.toml", "closed.toml: permission denied"},
 		{"/proc/self/mem", "/proc/self/mem: input/output error"}, // which nobody can read
 		{"none.toml", "none.toml: there is no such file, nor a shipped scenario of that name"},
@@ -172,6 +172,7 @@ func TestWrongFilesAndFlags(t *testing.T) {
 		{"face --scheduler latfirst random", "(it is a scheduler: --scheduler takes a list with commas and without spaces)"},
 		{"compare face random --seeds 1", "random: want random/SEED"},
 		{"compare face static", "(it is a scheduler: "},
+		{"tune face pid", "(it is a scheduler: "},
 		{"face --set kb.noise=.3 kb.bias=0", "(each KEY=VALUE needs a --set of its own)"},
 		{"random/x", "random/x: want random/SEED with a whole number"},
 		{"face --json - --out -", "--out -: want a folder"},
@@ -185,6 +186,8 @@ func TestWrongFilesAndFlags(t *testing.T) {
 		{"face --scheduler latfirst[mode=peer,kp=2]", "--scheduler: scheduler latfirst: mode: peer is the original as it is and takes no other parameter"},
 		{"overlod", `(did you mean "suite/overload"?)`},
 		{"suite", `(did you mean "compare suite"?)`},
+		{"compare suit", `(did you mean "suite"?)`},
+		{"tune face siute", `(did you mean "suite"?)`},
 		{"compar face", `(did you mean the command "compare"?)`},
 		{"face --out /proc/run", "--out /proc/run: "},
 		{"face --out closed.toml", "--out closed.toml: not a directory"},

@@ -25,8 +25,15 @@ func (a *app) listCommand() *cobra.Command {
 			"and the knowledge base: its sets with the node classes and the\nservices that each knows. Beside the listed scenarios there is random/SEED, one for each\nwhole number.",
 		Example: "  vidq-sim list\n  vidq-sim list schedulers",
 		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 1 || len(args) == 1 && !slices.Contains(listKinds, args[0]) {
-				return inputErrorf("list: want one of %s", strings.Join(listKinds, ", "))
+			switch {
+			case len(args) > 1:
+				return inputErrorf("list: want one of %s, got %d words", strings.Join(listKinds, ", "), len(args))
+			case len(args) == 1 && !slices.Contains(listKinds, args[0]):
+				hint := ""
+				if near := similar(args[0], listKinds); near != "" {
+					hint = fmt.Sprintf(" (did you mean %q?)", near)
+				}
+				return inputErrorf("list: want one of %s, got %q%s", strings.Join(listKinds, ", "), args[0], hint)
 			}
 			return nil
 		},

@@ -35,9 +35,9 @@ themselves afterwards.`,
 		Example: `  vidq-sim reproduce awstream-data
   vidq-sim reproduce awstream-data --app mot --out aw
   vidq-sim aw/mot/awstream.toml`,
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 || args[0] == "" {
-				return inputErrorf("reproduce: want the folder of AWStream's data, got %d arguments", len(args))
+				return inputErrorf("reproduce: want the folder of AWStream's data, got %d arguments; see %s --help", len(args), c.CommandPath())
 			}
 			return nil
 		},

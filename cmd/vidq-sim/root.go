@@ -21,7 +21,7 @@ const runExample = `  vidq-sim face                                    a shipped
   vidq-sim my.toml --scheduler 'static[plan=golden],latfirst' --seeds 10
   vidq-sim face --set camera.classroom.fps=10 --set link.edge1-cloud.rate=5Mbit/s
   vidq-sim face --json - | jq '.summary[0].slo_time.joint'
-  vidq-sim face --out results/face                 every frame, plan and sample as CSV`
+  vidq-sim face --out out/face                     every frame, plan and sample as CSV`
 
 // rootCommand builds the command tree. Its default command is run.
 func (a *app) rootCommand() *cobra.Command {
@@ -41,7 +41,7 @@ func (a *app) rootCommand() *cobra.Command {
 		if errors.As(err, &bad) {
 			return inputErrorf("--%s %q: want %s; see %s --help", bad.GetFlag().Name, bad.GetValue(), flagWords(bad.GetFlag().Value.Type()), c.CommandPath())
 		}
-		return inputErrorf("%w; see %s --help", err, c.CommandPath())
+		return inputErrorf("%w%s; see %s --help", err, flagHint(c, err), c.CommandPath())
 	})
 	root.AddCommand(a.runCommand("run SCENARIO..."), a.compareCommand(), a.tuneCommand(), a.listCommand(), a.schemaCommand(), a.importCommand(), a.reproduceCommand())
 	return root
@@ -62,6 +62,40 @@ func flagWords(kind string) string {
 	return "a " + kind
 }
 
+// flagHint says what an unknown flag may stand for: a flag of the command that is spelled
+// like it, or the same flag of another command.
+func flagHint(c *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) < 3 { // a letter or two may be anything
+		return ""
+	}
+	word := unknown.GetSpecifiedName()
+	var known []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	if near := similar(word, known); near != "" {
+		return fmt.Sprintf(" (did you mean --%s?)", near)
+	}
+	for _, other := range c.Root().Commands() {
+		if other.Flags().Lookup(word) != nil {
+			return fmt.Sprintf(" (it is a flag of %s)", other.CommandPath())
+		}
+	}
+	return ""
+}
+
+// similar is the first known word that is spelled like a word as commands are: at most two
+// letters differ, or it begins with the word; "" = none.
+func similar(word string, known []string) string {
+	spelling := &cobra.Command{SuggestionsMinimumDistance: 2}
+	for _, k := range known {
+		spelling.AddCommand(&cobra.Command{Use: k, Run: func(*cobra.Command, []string) {}})
+	}
+	if near := spelling.SuggestionsFor(word); len(near) > 0 {
+		return near[0]
+	}
+	return ""
+}
+
 // runCommand is run, and what vidq-sim does without a command.
 func (a *app) runCommand(use string) *cobra.Command {
 	o := &runOptions{}
@@ -75,7 +109,7 @@ func (a *app) runCommand(use string) *cobra.Command {
 			o.seedSet = c.Flags().Changed("seed")
 			o.untilSet = c.Flags().Changed("until")
 			o.schedulersSet = c.Flags().Changed("scheduler")
-			o.similar = c.Root().SuggestionsFor
+			o.commands = c.Root().SuggestionsFor
 			return a.runScenarios(c.Context(), o, args)
 		},
 	}

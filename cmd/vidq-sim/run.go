@@ -30,7 +30,7 @@ type runOptions struct {
 	json          string
 	out           string
 	quiet         bool
-	similar       func(word string) []string // commands that are spelled like a word; nil = none
+	commands      func(word string) []string // commands that are spelled like a word; nil = one was given, that takes the suite
 }
 
 const maxSeeds = 1_000_000
@@ -188,10 +188,14 @@ func (o *runOptions) command(word string, err error) error {
 	if word == wholeSuite {
 		return inputErrorf("%w (did you mean \"compare suite\"?)", err)
 	}
-	if o.similar != nil {
-		if near := o.similar(word); len(near) > 0 {
-			return inputErrorf("%w (did you mean the command %q?)", err, near[0])
+	if o.commands == nil {
+		if near := similar(word, []string{wholeSuite}); near != "" {
+			return inputErrorf("%w (did you mean %q?)", err, near)
 		}
+		return err
+	}
+	if near := o.commands(word); len(near) > 0 {
+		return inputErrorf("%w (did you mean the command %q?)", err, near[0])
 	}
 	return err
 }

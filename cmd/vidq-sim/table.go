@@ -94,6 +94,14 @@ func pad(s string, width int) string {
 	return s + strings.Repeat(" ", width-utf8.RuneCountInString(s))
 }
 
+// amount is a number of things, "1 world" or "2 worlds".
+func amount(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return strconv.Itoa(n) + " " + thing
+}
+
 func count(s *result.Stat) string {
 	if s == nil {
 		return "-"

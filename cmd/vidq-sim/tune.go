@@ -189,7 +189,7 @@ func (t *tuning) load() error {
 	for _, name := range names {
 		s, err := t.app.load(name, t.o.set)
 		if err != nil {
-			return err
+			return t.o.command(name, err)
 		}
 		t.app.tellShipped(name, s)
 		if slices.ContainsFunc(t.loaded, func(q *scenarios.Scenario) bool { return q.Name == s.Name }) {
@@ -214,8 +214,8 @@ func (t *tuning) load() error {
 		}
 	}
 	if least := 2 * len(t.loaded) * t.o.seeds; t.o.budget < least {
-		return inputErrorf("--budget %d: want at least %d, twice the %d scenarios with %d seeds each: the default and another candidate meet all of them",
-			t.o.budget, least, len(t.loaded), t.o.seeds)
+		return inputErrorf("--budget %d: want at least %d, twice the %s with %s each: the default and another candidate meet all of them",
+			t.o.budget, least, amount(len(t.loaded), "scenario"), amount(t.o.seeds, "seed"))
 	}
 	rng := rand.New(rand.NewPCG(t.o.searchSeed, 0x776f726c6473))
 	for k := range t.o.seeds {
@@ -323,7 +323,7 @@ func (t *tuning) headline() string {
 
 // where says what the parameters are tuned on.
 func (t *tuning) where() string {
-	seeds := fmt.Sprintf("%d seeds each from its own on", t.o.seeds)
+	seeds := amount(t.o.seeds, "seed") + " each from its own on"
 	switch {
 	case t.o.seedSet && t.o.seeds > 1:
 		seeds = fmt.Sprintf("seeds %d-%d", t.o.seed, t.o.seed+uint64(t.o.seeds-1))

@@ -114,7 +114,7 @@ func (t *tuning) tuned(s *tuner, interrupted bool) tunedDoc {
 func (d *tunedDoc) text(budget int) string {
 	var b strings.Builder
 	b.WriteString(d.Best + "\n  " + d.figures() + "\n")
-	fmt.Fprintf(&b, "  %d of %d runs, %d candidates, %d parameters searched", d.Runs, budget, len(d.Candidates), len(d.Searched))
+	fmt.Fprintf(&b, "  %d of %d runs, %s, %s searched", d.Runs, budget, amount(len(d.Candidates), "candidate"), amount(len(d.Searched), "parameter"))
 	if len(d.Left) > 0 {
 		b.WriteString("; as they are: " + strings.Join(d.Left, ", "))
 	}
@@ -126,7 +126,7 @@ func (d *tunedDoc) text(budget int) string {
 }
 
 func (d *tunedDoc) figures() string {
-	return fmt.Sprintf("joint %s, by default %s, difference %s over %d worlds", stat3.cell(d.Joint), stat3.cell(d.Default), stat3.cell(d.Difference), d.Joint.N)
+	return fmt.Sprintf("joint %s, by default %s, difference %s over %s", stat3.cell(d.Joint), stat3.cell(d.Default), stat3.cell(d.Difference), amount(d.Joint.N, "world"))
 }
 
 const tunedHead = `# Parameters that vidq-sim tune found, for --scheduler @FILE: one specification a line. joint is

@@ -222,6 +222,7 @@ func TestTuneWrongInput(t *testing.T) {
 		{"one --until 1s", "--until 1s: one's warmup lasts longer"},
 		{"one --seeds 0", "--seeds 0: want 1 to"},
 		{"one --budget 0", "--budget 0: want 1 to"},
+		{"one --seeds 1 --budget 1", "want at least 2, twice the 1 scenario with 1 seed each: "},
 		{"one two --seeds 3 --budget 11", "--budget 11: want at least 12, twice the 2 scenarios with 3 seeds each"},
 		{"one --scheduler pid[kp=x]", "scheduler pid: kp: want a number"},
 		{"one --scheduler nobody", `unknown scheduler "nobody"`},
