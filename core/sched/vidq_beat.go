@@ -102,11 +102,12 @@ type cycle struct {
 	settled bool
 }
 
-// add brings seconds of work at an instant that may be later by blurred.
+// add brings seconds of work at an instant that may be later by blurred: by more than a
+// cycle, it may be any.
 func (c *cycle) add(at, blurred, seconds float64) {
 	c.settled = false
 	x := (at - math.Floor(at)) * cycleSlices
-	wide := max(blurred*cycleSlices, 1)
+	wide := min(max(blurred*cycleSlices, 1), cycleSlices)
 	for first, left := int(x), 1.; left > 1e-9; first++ {
 		part := min((float64(first+1)-x)/wide, left)
 		c.brings[first%cycleSlices] += seconds * part

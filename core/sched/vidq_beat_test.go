@@ -121,3 +121,16 @@ func TestStationBatches(t *testing.T) {
 	s.marginal = 0
 	assert.Equal(t, 1., s.pace(.2), "without batches")
 }
+
+// However seldom a camera takes its frames, its work is spread once over the cycle.
+func TestCycleOfSlowCameras(t *testing.T) {
+	for _, blurred := range []float64{.5, 1, 1e3, 1e300} {
+		var c cycle
+		c.add(.3, blurred, 2)
+		sum := 0.
+		for _, x := range c.brings {
+			sum += x
+		}
+		assert.InDelta(t, 2, sum, 1e-6, "%v s", blurred)
+	}
+}
