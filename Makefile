@@ -86,9 +86,14 @@ tune:
 TUNED := @docs/tuned.txt,all
 .PHONY: ranking
 ranking:
-	$(GO) run ./cmd/vidq-sim compare suite --scheduler $(TUNED),oracle --seed 1001 --seeds 10 --quiet > docs/ranking.txt
+	$(GO) run ./cmd/vidq-sim compare suite --scheduler $(TUNED) --seed 1001 --seeds 10 --quiet > docs/ranking.txt
 	$(GO) run ./cmd/vidq-sim compare suite --scheduler $(TUNED) --seed 1001 --seeds 10 --set kb.noise=.3 --quiet > docs/ranking-noise.txt
 	$(GO) run ./cmd/vidq-sim compare random/{1001..1050} --scheduler $(TUNED) --seeds 2 --quiet > docs/ranking-random.txt
+
+## regret: how far vidq is from the oracle and from the best static plan in hindsight over the suite, on the ranking's seeds; takes its time
+.PHONY: regret
+regret:
+	$(GO) run ./cmd/vidq-sim compare suite --scheduler vidq,oracle --seed 1001 --seeds 10 --quiet
 
 ## reproduce: AWStream's published results beside simulated ones (AWSTREAM=folder of its public data; docs/reproduction.md)
 AWSTREAM ?=
