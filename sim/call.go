@@ -4,6 +4,7 @@ import (
 	"vidq/core"
 	"vidq/kb"
 	"vidq/kb/world"
+	"vidq/scenarios/testbed"
 )
 
 // call is one attempt of a stage on its way: encoding and overhead at the host,
@@ -24,13 +25,12 @@ type call struct {
 	held    *held // nil for charged work, and once the frame is released
 	host    *node
 	site    *site
-	sent    float64
 	key     world.Key // of the frame's transfers
 
 	ref      core.CallRef
-	z        float64
-	objects  float64   // found
+	need     core.Time // the service's work, as drawn
 	answered core.Time // the answer departed
+	testbed.Figures
 
 	began    core.Time // invoked
 	overhead core.Time // the part of the host's work that is not encoding
@@ -38,66 +38,47 @@ type call struct {
 	encode   core.Time // what encoding took
 	wait     core.Time
 	work     core.Time
-	got      float64
-	area     float64 // pixels of the analysed frame
 }
 
-// site is where a stage of a query runs, kept from call to call.
+// wanted reports whether somebody waits for the call: its frame has not been released.
+func (c *call) wanted() bool { return c.held != nil || c.charged }
+
+// site is where a stage of a query runs under a plan, kept from call to call. It does not change:
+// calls that are under way when a plan changes end as they began.
 type site struct {
+	on        *node
+	number    int // of the service at the node, -1 = none
+	out, back *direction
+	testbed.Stage
+
 	id      core.NodeID
 	service string
 	model   int
-	on      *node
-	number  int // of the service at the node, -1 = none
-	cv      float64
-
-	law       kb.Law
-	out, back *direction
-	m         *kb.ServiceModel // nil = cannot run there
-	crops     bool             // the service is fed with what the stages before found
-	output    kb.Output        // of the service
-
-	video core.VideoConf // that law belongs to
-	phi   float64
-	noise world.Noise
 }
 
-// resolve brings the site of an invoked stage up to date.
+// resolve returns the site of an invoked stage.
 func (s *Sim) resolve(q *query, i *core.Invoke, host *node) *site {
-	t := &q.sites[i.Ref.Stage]
-	if t.on == nil || t.id != i.Node || t.model != i.Model || t.service != i.Service {
-		t.id, t.service, t.model = i.Node, i.Service, i.Model
-		t.on = s.nodeOf[i.Node]
-		t.number, t.m, t.out, t.back, t.video = -1, nil, nil, nil, core.VideoConf{}
-		t.crops, t.output = s.truth.Input(i.Service) == core.InputCrops, s.truth.Output(i.Service)
-		if t.on != nil {
-			t.number = t.on.w.Service(i.Service)
-			if t.number >= 0 && i.Model >= 0 && i.Model < len(t.on.services[t.number].models) {
-				t.m = t.on.services[t.number].models[i.Model]
-			}
-			if t.on != host {
-				t.out, t.back = s.direction(host, t.on), s.direction(t.on, host)
-			}
+	t := q.sites[i.Ref.Stage]
+	if t != nil && t.id == i.Node && t.model == i.Model && t.Video() == i.Video && t.service == i.Service {
+		return t
+	}
+	t = &site{id: i.Node, service: i.Service, model: i.Model, number: -1, on: s.nodeOf(i.Node)}
+	var m *kb.ServiceModel
+	if t.on != nil {
+		if t.number = t.on.w.Service(i.Service); t.number >= 0 {
+			m = t.on.bed.Services[t.number].Model(i.Model)
 		}
-		if t.m != nil && (t.phi != t.m.Phi || t.noise == (world.Noise{})) {
-			t.phi = t.m.Phi
-			t.noise = world.NewNoise(world.WorkKey(s.keys.root, q.spec.Key, i.Ref.Stage), t.phi)
+		if t.on != host {
+			t.out, t.back = s.direction(host, t.on), s.direction(t.on, host)
 		}
 	}
-	if t.m != nil && t.video != i.Video {
-		t.cv = t.m.CV
-		t.video, t.law = i.Video, t.m.Law(i.Video.Resolution)
-	}
+	t.Stage = s.bed.Stage(&q.stream, i.Ref.Stage, i.Service, m, i.Video)
+	q.sites[i.Ref.Stage] = t
 	return t
 }
 
-// slotBits is how much of a call's id is its index among the calls. What stands
-// above it names the attempt, so that what ends at one instant ends in an order that
-// does not depend on which slots were free.
-const slotBits = 28
-
 // slotOf returns the index of the call with that id.
-func slotOf(id uint64) uint32 { return uint32(id & (1<<slotBits - 1)) }
+func slotOf(id uint64) uint32 { return uint32(id & (1<<testbed.SlotBits - 1)) }
 
 // newCall returns a call of which nothing else is known.
 func (s *Sim) newCall(ref core.CallRef) (id uint32, c *call) {
@@ -108,7 +89,7 @@ func (s *Sim) newCall(ref core.CallRef) (id uint32, c *call) {
 		s.calls = append(s.calls, new(call))
 	}
 	c = s.calls[id]
-	*c = call{used: true, ref: ref, id: callDetail(&ref)<<slotBits | uint64(id)}
+	*c = call{used: true, ref: ref, id: testbed.CallID(&ref, id)}
 	return id, c
 }
 
@@ -143,7 +124,7 @@ func (s *Sim) invoke(n *node, i *core.Invoke) {
 	}
 	id, c := s.newCall(i.Ref)
 	c.q, c.host, c.began = q, n, s.k.Now()
-	c.key = q.transfer.With(uint64(i.CameraFrame))
+	c.key = q.stream.Transfers(i.CameraFrame)
 	if i.Charged {
 		s.charge(id, c, q, i)
 		return
@@ -154,20 +135,17 @@ func (s *Sim) invoke(n *node, i *core.Invoke) {
 	}
 	t := s.resolve(q, i, n)
 	c.held, c.older, h.calls = h, h.calls, id+1
-	h.models[i.Ref.Stage] = uint8(i.Model)
-	c.site = t
-	s.fill(c, q, h, i)
-	if t.m != nil {
-		c.z = t.noise.At(i.CameraFrame, i.Ref.Attempt)
-	}
-	work := n.class.CallOverhead
+	h.Models[i.Ref.Stage] = uint8(i.Model)
+	c.site, c.Figures = t, q.stream.Figures(&h.Frame, &t.Stage, i)
+	c.need = t.Work(c.Objects, i.CameraFrame, i.Ref.Attempt)
+	work := n.bed.Class.CallOverhead
 	c.overhead = work
 	if i.Source {
-		e := q.cam.find(h.frame, &i.Video)
+		e := q.cam.find(h.Number, &i.Video)
 		switch {
 		case e == nil:
-			q.cam.add(h.frame, i.Video, id)
-			c.maker, c.making = true, s.encodeTime(q, &i.Video)
+			q.cam.add(h.Number, i.Video, id)
+			c.maker, c.making = true, q.stream.EncodeTime(&i.Video)
 			work += c.making
 		case !e.done:
 			e.waiting = append(e.waiting, id)
@@ -178,47 +156,19 @@ func (s *Sim) invoke(n *node, i *core.Invoke) {
 	n.arm()
 }
 
-// fill works out what a stage call carries and what it finds.
-func (s *Sim) fill(c *call, q *query, h *held, i *core.Invoke) {
-	px := float64(i.Video.Resolution.Pixels())
-	c.objects, c.area = h.scene.Objects, float64(h.scene.Area*px)
-	if i.Source || !c.site.crops {
-		if !h.encoded || !sameEncoding(&h.video, &i.Video) {
-			h.video, h.encoded, h.bytes = i.Video, true, q.encoder.Encode(i.Video, h.frame)
-		}
-		c.sent = h.bytes
-	} else {
-		c.sent = i.Bytes
-		c.objects = i.Objects
-	}
-	c.sent += i.Pad
-	content := h.scene.Content()
-	content.Objects = c.objects
-	c.got = c.site.output.Bytes(i.Video.Resolution, content)
-}
-
-func (s *Sim) encodeTime(q *query, v *core.VideoConf) core.Time {
-	if sameEncoding(v, &q.video) {
-		return q.encode
-	}
-	return s.truth.Encode(core.Target{Class: q.cam.node.class.Name, Role: core.RoleHost}, *v)
-}
-
 // charge begins a call that the scheduler causes: at the node itself, on what its
 // query's camera shows now.
 func (s *Sim) charge(id uint32, c *call, q *query, i *core.Invoke) {
 	c.charged = true
 	t := &site{id: i.Node, service: i.Service, model: i.Model, on: c.host, number: c.host.w.Service(i.Service)}
 	c.site = t
-	if t.number >= 0 && i.Model >= 0 && i.Model < len(c.host.services[t.number].models) {
-		t.m = c.host.services[t.number].models[i.Model]
+	if t.number >= 0 {
+		t.M = c.host.bed.Services[t.number].Model(i.Model)
 	}
-	scene := q.cam.scene(q.cam.next(s.k.Now()))
-	c.objects, c.area = scene.Objects, float64(scene.Area*float64(i.Video.Resolution.Pixels()))
-	if t.m != nil {
-		t.law, t.cv = t.m.Law(i.Video.Resolution), t.m.CV
-		c.z = s.keys.charge.With(uint64(c.host.index)).With(uint64(-i.Ref.Frame)).With(uint64(i.Ref.Attempt)).Normal()
-	}
+	cam := q.stream.Cam
+	scene := cam.Scene(cam.Next(s.k.Now()))
+	c.Objects, c.Area = scene.Objects, float64(scene.Area*float64(i.Video.Resolution.Pixels()))
+	c.need = s.bed.Charged(c.host.index, t.M, &i.Ref, i.Video.Resolution, c.Objects)
 	s.serve(id, c)
 }
 
@@ -249,12 +199,14 @@ func (s *Sim) onPrepared(id uint32, c *call, now core.Time) {
 	}
 	t := c.site
 	switch {
+	case !c.wanted():
+		s.freeCall(id)
 	case t.on == nil || t.on != c.host && (t.out == nil || t.back == nil):
 		s.answer(id, c, core.CallUnreachable)
 	case t.on == c.host:
 		s.serve(id, c)
 	default:
-		t.out.w.Transfer(now, c.id, c.sent, c.attemptKey(0))
+		t.out.w.Transfer(now, c.id, c.Sent, testbed.AttemptKey(c.key, &c.ref, 0))
 		t.out.arm(s)
 	}
 }
@@ -268,8 +220,7 @@ func (s *Sim) onEncoded(id uint32, c *call, now core.Time) {
 			continue
 		}
 		e.done = true
-		took := now - c.began
-		c.encode = took - core.Time(float64(took)*c.overheadPart())
+		c.encode = testbed.Encoding(now-c.began, c.making, c.overhead)
 		for _, w := range e.waiting {
 			o := s.calls[w]
 			o.encode = now - o.began
@@ -277,20 +228,6 @@ func (s *Sim) onEncoded(id uint32, c *call, now core.Time) {
 		}
 		e.waiting = e.waiting[:0]
 	}
-}
-
-// overheadPart is the part of the host's work for a call that was not encoding.
-func (c *call) overheadPart() float64 {
-	all := c.overhead + c.making
-	if all <= 0 {
-		return 0
-	}
-	return float64(c.overhead) / float64(all)
-}
-
-// attemptKey names an attempt's way out (0) or back (1) among a link's draws.
-func (c *call) attemptKey(way uint64) world.Key {
-	return c.key.With(uint64(c.ref.Stage)<<32 | uint64(c.ref.Attempt)<<1 | way)
 }
 
 // onTransfer takes a call, or its answer, that has arrived over d.
@@ -313,9 +250,8 @@ func (s *Sim) serve(id uint32, c *call) {
 	err := core.CallUnknown
 	if t.number >= 0 {
 		err = core.CallFailed
-		if t.m != nil {
-			work := world.WorkTime(t.law.Mean(c.objects), t.cv, c.z)
-			err = t.on.w.Call(s.k.Now(), t.number, world.Request{ID: c.id, Model: t.model, Work: work})
+		if t.M != nil {
+			err = t.on.w.Call(s.k.Now(), t.number, world.Request{ID: c.id, Model: t.model, Work: c.need})
 		}
 	}
 	if err != core.CallOK {
@@ -325,15 +261,20 @@ func (s *Sim) serve(id uint32, c *call) {
 	t.on.arm()
 }
 
-// answer sends a service's answer back to the host.
+// answer sends a service's answer back to the host, unless it has closed the
+// connection.
 func (s *Sim) answer(id uint32, c *call, err core.CallError) {
+	if !c.wanted() {
+		s.freeCall(id)
+		return
+	}
 	c.err, c.back, c.answered = err, true, s.k.Now()
 	if err != core.CallOK {
-		c.got = 0
+		c.Got = 0
 	}
 	t := c.site
 	if t.on != nil && t.on != c.host && t.back != nil && t.out != nil {
-		t.back.w.Transfer(s.k.Now(), c.id, c.got, c.attemptKey(1))
+		t.back.w.Transfer(s.k.Now(), c.id, c.Got, testbed.AttemptKey(c.key, &c.ref, 1))
 		t.back.arm(s)
 		return
 	}
@@ -342,7 +283,7 @@ func (s *Sim) answer(id uint32, c *call, err core.CallError) {
 		return
 	}
 	// The machine that invoked may still be in its step.
-	s.k.Schedule(Event{At: s.k.Now(), Key: key(kindAnswer, c.host.index, callDetail(&c.ref)), Ref: id})
+	s.k.Schedule(Event{At: s.k.Now(), Key: key(kindAnswer, c.host.index, testbed.CallDetail(&c.ref)), Ref: id})
 }
 
 // finish tells the host's job manager of the answer.
@@ -352,11 +293,11 @@ func (s *Sim) finish(id uint32, c *call) {
 		return
 	}
 	s.ev.done = core.StageDone{
-		Ref: c.ref, Err: c.err, Sent: c.sent, Got: c.got, Work: c.work, Wait: c.wait,
+		Ref: c.ref, Err: c.err, Sent: c.Sent, Got: c.Got, Work: c.work, Wait: c.wait,
 		Encode: c.encode, Return: s.k.Now() - c.answered,
 	}
 	if c.err == core.CallOK {
-		s.ev.done.Objects, s.ev.done.Area, s.ev.done.Counted = c.objects, c.area, true
+		s.ev.done.Objects, s.ev.done.Area, s.ev.done.Counted = c.Objects, c.Area, true
 	}
 	s.freeCall(id)
 	if host.up && host.inc == s.ev.done.Ref.Incarnation {

@@ -9,11 +9,12 @@
 //   - node.go: a node's job manager and how it is driven (core.Backend)
 //   - call.go: one stage call on its way through the world
 //
-// Around them: query.go and camera.go (when frames exist, and who could not take
-// them), net.go (control messages), manager.go and store.go (the query manager and
+// Around them: query.go and camera.go (the frames that jobs hold, and who could not
+// take any), net.go (control messages), manager.go and store.go (the query manager and
 // what it saves), user.go (who submits queries), fault.go (what goes wrong), build.go
-// (from a scenario to all that), sim.go (the run and its books), key.go (the
-// canonical order of events).
+// (from a testbed to all that), sim.go (the run and its books), key.go (the
+// canonical order of events). What exists in the world and what each frame and call is
+// like stands in package scenarios/testbed, which the live system's emulation shares.
 //
 // # A frame's walk
 //

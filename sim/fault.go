@@ -2,7 +2,6 @@ package sim
 
 import (
 	"vidq/core"
-	"vidq/kb/world"
 	"vidq/scenarios"
 )
 
@@ -14,14 +13,14 @@ func (s *Sim) fault(i int, begin bool) error {
 	s.inForce[i] = begin
 	switch f.Kind {
 	case scenarios.FaultNodeDown:
-		n := s.nodeOf[f.Node]
+		n := s.nodeOf(f.Node)
 		if !begin {
 			return n.recover()
 		}
 		n.fail()
 	case scenarios.FaultLinkDown, scenarios.FaultLinkDegraded:
-		s.impair(s.nodeOf[f.Link[0]], s.nodeOf[f.Link[1]])
-		s.impair(s.nodeOf[f.Link[1]], s.nodeOf[f.Link[0]])
+		s.impair(s.nodeOf(f.Link[0]), s.nodeOf(f.Link[1]))
+		s.impair(s.nodeOf(f.Link[1]), s.nodeOf(f.Link[0]))
 	case scenarios.FaultServiceDown, scenarios.FaultServiceSlow:
 		s.hamper(f)
 	case scenarios.FaultMessageLoss:
@@ -40,37 +39,10 @@ func (s *Sim) fault(i int, begin bool) error {
 
 // impair sets a direction to what all faults in force do to it together.
 func (s *Sim) impair(from, to *node) {
-	d := s.direction(from, to)
-	if d == nil {
-		return
+	if d := s.direction(from, to); d != nil {
+		s.bed.Impair(s.k.Now(), d.index, s.inForce, d.w)
+		d.arm(s)
 	}
-	var im world.Impairment
-	d.w.Rate(s.k.Now()) // what was sent so far was sent at the rate so far
-	d.rate.factor = 1
-	for i := range s.sc.Faults {
-		f := &s.sc.Faults[i]
-		if !s.inForce[i] || f.Link != [2]core.NodeID{from.id, to.id} && f.Link != [2]core.NodeID{to.id, from.id} {
-			continue
-		}
-		switch f.Kind {
-		case scenarios.FaultLinkDown:
-			im.Down = true
-		case scenarios.FaultLinkDegraded:
-			switch {
-			case f.Rate == 0:
-				im.Down = true
-			case f.Rate > 0 && (im.Rate == 0 || f.Rate < im.Rate):
-				im.Rate = f.Rate
-			}
-			if f.Factor > 0 {
-				d.rate.factor *= f.Factor
-			}
-			im.Delay += f.Delay
-			im.Loss = max(im.Loss, f.Loss)
-		}
-	}
-	d.w.Impair(s.k.Now(), im)
-	d.arm(s)
 }
 
 // hamper sets the services that a fault hits to what all faults in force do to
@@ -80,26 +52,9 @@ func (s *Sim) hamper(hit *scenarios.Fault) {
 		if hit.Node != "" && hit.Node != n.id {
 			continue
 		}
-		number := n.w.Service(hit.Service)
-		if number < 0 {
-			continue
+		if s.bed.Hamper(s.k.Now(), n.index, hit.Service, s.inForce, n.w) {
+			s.onNode(n)
 		}
-		down, factor := false, 1.0
-		for i := range s.sc.Faults {
-			f := &s.sc.Faults[i]
-			if !s.inForce[i] || f.Service != hit.Service || f.Node != "" && f.Node != n.id {
-				continue
-			}
-			switch f.Kind {
-			case scenarios.FaultServiceDown:
-				down = true
-			case scenarios.FaultServiceSlow:
-				factor *= f.Factor
-			}
-		}
-		n.w.SetServiceSlow(number, factor)
-		n.w.SetServiceDown(s.k.Now(), number, down)
-		s.onNode(n)
 	}
 }
 
@@ -115,9 +70,9 @@ func (s *Sim) lose(i int, begin bool) {
 		return
 	}
 	f := &s.sc.Faults[i]
-	l := messageLoss{fault: i, node: s.nodeOf[f.Node], p: f.Loss}
+	l := messageLoss{fault: i, node: s.nodeOf(f.Node), p: f.Loss}
 	if f.Link[0] != "" {
-		l.link = [2]*node{s.nodeOf[f.Link[0]], s.nodeOf[f.Link[1]]}
+		l.link = [2]*node{s.nodeOf(f.Link[0]), s.nodeOf(f.Link[1])}
 	}
 	s.losses = append(s.losses, l)
 }
@@ -128,7 +83,7 @@ func (s *Sim) crash(i int, begin bool) {
 	if !begin {
 		return // the restart has its own event
 	}
-	if n := s.nodeOf[s.sc.Faults[i].Node]; n != s.manager.node {
+	if n := s.nodeOf(s.sc.Faults[i].Node); n != s.manager.node {
 		s.crashNow(i)
 		return
 	}
@@ -148,8 +103,8 @@ func (s *Sim) crashing() bool {
 
 func (s *Sim) crashNow(i int) {
 	f := &s.sc.Faults[i]
-	s.nodeOf[f.Node].fail()
+	s.nodeOf(f.Node).fail()
 	if at := s.k.Now().Add(f.For); at < core.Never {
-		s.k.Schedule(Event{At: at, Key: key(kindStart, s.nodeOf[f.Node].index, uint64(i)+1), Ref: uint32(s.nodeOf[f.Node].index)})
+		s.k.Schedule(Event{At: at, Key: key(kindStart, s.nodeOf(f.Node).index, uint64(i)+1), Ref: uint32(s.nodeOf(f.Node).index)})
 	}
 }

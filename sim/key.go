@@ -1,7 +1,5 @@
 package sim
 
-import "vidq/core"
-
 // kind says what a kernel event is about. Its order is the order in which events
 // of one target happen at one instant.
 type kind uint8
@@ -34,9 +32,3 @@ func key(k kind, target int, detail uint64) uint64 {
 
 func keyKind(key uint64) kind     { return kind(key >> detailBits & (1<<kindBits - 1)) }
 func keyDetail(key uint64) uint64 { return key & (1<<detailBits - 1) }
-
-// callDetail names a call's attempt: low bits of query, frame, stage and attempt,
-// enough to tell apart what can be under way at once.
-func callDetail(r *core.CallRef) uint64 {
-	return uint64(r.Query)&0xfff<<22 | uint64(r.Frame)&0x7fff<<7 | uint64(r.Stage)&0x1f<<2 | uint64(r.Attempt)&3
-}

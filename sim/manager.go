@@ -27,9 +27,9 @@ func (m *manager) start() error {
 	if s.o.Clock != nil {
 		sch = &timedScheduler{sch, s}
 	}
-	c := s.managerConfig(sch)
+	c := s.bed.ManagerConfig(sch, m.node.inc, func(node int) []core.ServiceView { return s.nodes[node].views() })
 	if sched.Describe(s.o.Scheduler.Name).NeedsTruth {
-		c.Truth = truth{s.truth, s}
+		c.Truth = truth{s.bed.Truth, s}
 	}
 	m.epoch++
 	snap := s.store.snapshot()

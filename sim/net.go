@@ -3,13 +3,8 @@ package sim
 import (
 	"vidq/core"
 	"vidq/kb/world"
-	"vidq/scenarios"
+	"vidq/scenarios/testbed"
 )
-
-// localDelay is what a message takes between the parts of one node, and between a
-// user and the manager: the order of a loopback round trip through the operating
-// system (assumed).
-const localDelay = 50 * core.Microsecond
 
 // A control message's id on a link is messageBit | its number there (38 bits) | the
 // index of its flight: what arrives at one instant does so in the order in which it
@@ -23,24 +18,10 @@ const (
 type direction struct {
 	index    int
 	from, to *node
-	spec     *scenarios.Link
 	w        *world.Link
-	sent     traffic
-	rate     *scaledRate
+	sent     testbed.Traffic
 	timer    Timer
 	busy     core.Time // that the sample before saw
-}
-
-// scaledRate is a link's rate times a factor that faults set.
-type scaledRate struct {
-	rate   world.Rate
-	factor float64
-}
-
-// At implements world.Rate.
-func (r *scaledRate) At(t core.Time) (bytesPerSecond float64, until core.Time) {
-	bytesPerSecond, until = r.rate.At(t)
-	return bytesPerSecond * r.factor, until
 }
 
 // arm sets the direction's timer to its next moment.
@@ -71,62 +52,11 @@ type flight struct {
 	msg      core.Message
 }
 
-// traffic counts the control messages of one direction. The n-th of its kind has the
-// same delay and the same luck whatever other kinds were sent in between: heartbeats
-// do not depend on how many plans a scheduler makes.
-type traffic struct {
-	key   world.Key
-	all   uint64
-	kinds [messageKinds]uint64
-}
-
-// next counts a message and returns its number and its key.
-func (t *traffic) next(m core.Message) (number uint64, key world.Key) {
-	k := kindOf(m)
-	number, key = t.all, t.key.With(k).With(t.kinds[k])
-	t.all++
-	t.kinds[k]++
-	return number, key
-}
-
-// kindOf numbers the kinds of messages that cross links.
-func kindOf(m core.Message) uint64 {
-	switch m.(type) {
-	case *core.Join:
-		return 0
-	case *core.JoinAck:
-		return 1
-	case *core.Heartbeat:
-		return 2
-	case *core.HeartbeatAck:
-		return 3
-	case *core.SyncResults:
-		return 4
-	case *core.SyncAck:
-		return 5
-	case *core.SubmitJob:
-		return 6
-	case *core.UpdatePlan:
-		return 7
-	case *core.StopJob:
-		return 8
-	case *core.JobAck:
-		return 9
-	case *core.ConfigureServices:
-		return 10
-	case *core.ChargeWork:
-		return 11
-	}
-	panic("sim: a message that is not sent between nodes")
-}
-
-const messageKinds = 12
-
 // send puts a control message on its way. Over a link it takes the delay and the
 // jitter but not the rate, and may be lost; between the parts of a node, or the
-// manager and its user, it takes localDelay and is not lost. Without a link it is.
+// manager and its user, it takes testbed.LocalDelay and is not lost. Without a link it is.
 func (s *Sim) send(from, to core.Address, msg core.Message) {
-	a, b := s.nodeOf[from.Node], s.nodeOf[to.Node]
+	a, b := s.nodeOf(from.Node), s.nodeOf(to.Node)
 	if from.Part == core.PartUser || to.Part == core.PartUser {
 		a, b = s.manager.node, s.manager.node
 	}
@@ -135,7 +65,7 @@ func (s *Sim) send(from, to core.Address, msg core.Message) {
 	}
 	if a == b {
 		id := s.newFlight(flight{from, to, msg})
-		s.k.Schedule(Event{At: s.k.Now() + localDelay, Key: key(kindLocal, a.index, a.told), Ref: id})
+		s.k.Schedule(Event{At: s.k.Now() + testbed.LocalDelay, Key: key(kindLocal, a.index, a.told), Ref: id})
 		a.told++
 		return
 	}
@@ -143,7 +73,7 @@ func (s *Sim) send(from, to core.Address, msg core.Message) {
 	if d == nil {
 		return
 	}
-	number, key := d.sent.next(msg)
+	number, key := d.sent.Next(msg)
 	if s.lostByFault(a, b, key) {
 		return
 	}
@@ -174,7 +104,7 @@ func (s *Sim) deliver(id uint32, lost bool) {
 		s.users.onMessage(f.msg)
 		return
 	}
-	n := s.nodeOf[f.to.Node]
+	n := s.nodeOf(f.to.Node)
 	if !n.up {
 		return
 	}
@@ -211,7 +141,7 @@ func (f *messageLoss) hits(a, b *node) bool {
 func (s *Sim) lostByFault(a, b *node, key world.Key) bool {
 	for i := range s.losses {
 		f := &s.losses[i]
-		if f.hits(a, b) && key.Name("lost").With(uint64(f.fault)).Uniform() < f.p {
+		if f.hits(a, b) && testbed.LostByFault(key, f.fault, f.p) {
 			return true
 		}
 	}

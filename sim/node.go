@@ -2,24 +2,21 @@ package sim
 
 import (
 	"vidq/core"
-	"vidq/kb"
 	"vidq/kb/world"
 	"vidq/scenarios"
+	"vidq/scenarios/testbed"
 )
 
 // node is a machine of the testbed with the job manager that runs on it, whose
 // Backend it is.
 type node struct {
-	s        *Sim
-	index    int
-	id       core.NodeID
-	spec     *scenarios.Node
-	phase    core.Time // when it starts
-	class    kb.Class
-	w        *world.Node
-	timer    Timer // w's next moment
-	services []service
-	cameras  []*camera
+	s       *Sim
+	index   int
+	id      core.NodeID
+	bed     *testbed.Node
+	w       *world.Node
+	timer   Timer // w's next moment
+	cameras []*camera
 
 	up      bool
 	downs   int // faults that keep it down
@@ -33,24 +30,27 @@ type node struct {
 	links   []*direction // that leave it
 }
 
-// service is what the driver knows of a service at a node.
-type service struct {
-	name   string
-	models []*kb.ServiceModel // by model number; nil = cannot run here
-}
-
 var _ core.Backend = (*node)(nil)
 
 // start makes the node's job manager: a new life.
 func (n *node) start() {
 	n.up = true
 	n.inc++
-	n.jobs, n.effects = core.NewJobManager(n.s.jobConfig(n)), n
+	n.jobs, n.effects = core.NewJobManager(n.s.bed.JobConfig(n.index, n.inc, n.views())), n
 	if n.s.watch != nil {
 		n.effects = n.s.watch.backend(n.s, n.id, core.PartJobs, n)
 	}
 	n.step(&n.s.ev.timer)
 	n.s.k.Arm(n.sampler, n.s.k.Now()+core.Second)
+}
+
+// views tells how the node's services run now.
+func (n *node) views() []core.ServiceView {
+	var all []core.ServiceView
+	for i := range n.bed.Services {
+		all = append(all, n.w.ServiceSample(n.s.k.Now(), i).ServiceView)
+	}
+	return all
 }
 
 func (n *node) step(ev core.Event) {
@@ -120,20 +120,20 @@ func (n *node) configure(m core.Message) {
 		return
 	}
 	now := n.s.k.Now()
-	for i := range n.services {
+	for i := range n.bed.Services {
 		// Every service takes the revision over, so that the node is seen to run it.
 		cur := n.w.ServiceSample(now, i)
 		set := world.Setting{Revision: c.Revision, Model: cur.Model, Workers: cur.Workers, MaxBatch: cur.MaxBatch}
 		for j := range c.Settings {
-			if t := &c.Settings[j]; t.Service == n.services[i].name {
+			if t := &c.Settings[j]; t.Service == n.bed.Services[i].Name {
 				set.Model, set.Workers, set.MaxBatch = t.Model, t.Replicas, t.MaxBatch
 			}
 		}
-		if set.Model >= len(n.services[i].models) {
+		if set.Model >= len(n.bed.Services[i].Models) {
 			set.Model = cur.Model
 		}
-		if n.w.Set(now, i, set) && set.Model != cur.Model && set.Model >= 0 && n.services[i].models[set.Model] != nil {
-			n.s.col.SwitchCost(0, float64(set.Workers)*n.services[i].models[set.Model].Load.Seconds())
+		if m := n.bed.Services[i].Model(set.Model); n.w.Set(now, i, set) && set.Model != cur.Model && m != nil {
+			n.s.col.SwitchCost(0, float64(set.Workers)*m.Load.Seconds())
 		}
 	}
 	n.arm()
@@ -148,7 +148,7 @@ func (n *node) onSample() {
 	m := &n.sampled
 	m.Load, m.Span, m.Energy = n.w.Sample(now)
 	m.Services = m.Services[:0]
-	for i := range n.services {
+	for i := range n.bed.Services {
 		m.Services = append(m.Services, n.w.ServiceSample(now, i))
 	}
 	m.Links = m.Links[:0]

@@ -8,9 +8,9 @@ import (
 	"vidq/core"
 	"vidq/core/result"
 	"vidq/core/sched"
-	"vidq/kb"
 	"vidq/kb/world"
 	"vidq/scenarios"
+	"vidq/scenarios/testbed"
 )
 
 // Options say how a scenario is run. Scheduler is required; the rest may be zero.
@@ -30,28 +30,20 @@ type Options struct {
 
 // Sim is one run of a scenario in virtual time.
 type Sim struct {
-	sc            *scenarios.Scenario
-	o             Options
-	deps          sched.Deps
-	belief, truth *kb.Set
-	k             Kernel
-	col           *result.Collector
-	decisions     result.Histogram
-	until         core.Time
-	err           error // that ended the run
-	watch         watch // nil but in tests
-
-	keys struct {
-		root                      world.Key
-		message, transfer, charge world.Key
-	}
+	sc        *scenarios.Scenario
+	o         Options
+	deps      sched.Deps
+	bed       *testbed.Testbed
+	k         Kernel
+	col       *result.Collector
+	decisions result.Histogram
+	until     core.Time
+	err       error // that ended the run
+	watch     watch // nil but in tests
 
 	nodes      []*node
-	nodeOf     map[core.NodeID]*node
 	directions []*direction
-	linkAt     map[[2]int]*direction // by the nodes' indices
 	cameras    []*camera
-	cameraOf   map[core.CameraID]*camera
 	queries    []*query // by id
 	specOf     map[string]int
 	registered []bool // by index in the scenario
@@ -71,8 +63,7 @@ type Sim struct {
 	crashes []int // faults that wait for a save
 
 	fx     core.Effects // of whichever machine is in its step
-	models []int        // scratch
-	popped world.Done   // likewise
+	popped world.Done   // scratch
 	ev     struct {
 		timer    core.Timer
 		received core.Received
@@ -149,11 +140,9 @@ func (s *Sim) finishRun(begin core.Time, interrupted bool) *result.Run {
 		if q == nil {
 			continue
 		}
-		if q.idle {
-			q.accountTo(s, end)
-		}
+		s.missed(q, q.stream.Account(end))
 		for i := range q.held {
-			s.col.InFlight(q.id, q.held[i].captured)
+			s.col.InFlight(q.id, q.held[i].Captured)
 		}
 	}
 	run := s.col.End(end)
@@ -275,32 +264,8 @@ func (s *Sim) observe(r *core.FrameRecord) {
 	if h == nil {
 		return
 	}
-	r.ContentFrame = h.scene.Frame
-	if r.Outcome == core.OutcomeDone {
-		if q.judged != r.Revision { // a revision is one configuration and choice of models
-			q.judged = r.Revision
-			s.models = s.models[:0]
-			for i := range q.spec.Pipeline {
-				s.models = append(s.models, int(h.models[i]))
-			}
-			q.judge = s.truth.Judge(q.spec.Pipeline, r.Video, s.models)
-		}
-		c := h.scene.Content()
-		r.Fresh, r.Decay = q.judge.FreshOf(q.encodedFrame(h.frame, r.Video.FPS), c), q.judge.Decay(c)
-	}
-	s.hash(&s.chain, (*shown)(r))
-}
-
-// shown is the world's record of a frame: what was before the camera.
-type shown core.FrameRecord
-
-// AppendBinary appends the record's fixed binary form.
-func (r *shown) AppendBinary(b []byte) []byte {
-	b = append(b, 'W')
-	for _, v := range [...]uint64{uint64(r.Query), uint64(r.CameraFrame), uint64(r.ContentFrame), math.Float64bits(r.Fresh), math.Float64bits(r.Decay)} {
-		b = append(b, byte(v), byte(v>>8), byte(v>>16), byte(v>>24), byte(v>>32), byte(v>>40), byte(v>>48), byte(v>>56))
-	}
-	return b
+	q.stream.Judge(&h.Frame, r)
+	s.hash(&s.chain, (*testbed.Shown)(r))
 }
 
 // worldRecord publishes a record of the world's own.

@@ -6,6 +6,7 @@ import (
 	"vidq/core"
 	"vidq/kb"
 	"vidq/scenarios"
+	"vidq/scenarios/testbed"
 )
 
 // truth is what an oracle is told: the world's figures and what will happen in it.
@@ -24,12 +25,13 @@ func (t truth) Scene(id core.QueryID, at core.Time) (core.Scene, bool) {
 	if q == nil {
 		return core.Scene{}, false
 	}
-	k := q.cam.next(at)
-	if q.cam.mode == core.ModeFile {
-		k = q.cursor + int64(max(at-t.s.k.Now(), 0).Seconds()*q.cam.fps)
+	cam := q.stream.Cam
+	k := cam.Next(at)
+	if cam.Mode == core.ModeFile {
+		k = q.stream.Cursor() + int64(max(at-t.s.k.Now(), 0).Seconds()*cam.FPS)
 	}
-	c := q.cam.scene(k).Content()
-	return core.Scene{Content: c, Decay: t.Decay(c), Video: q.cam.class}, true
+	c := cam.Scene(k).Content()
+	return core.Scene{Content: c, Decay: t.Decay(c), Video: cam.Class()}, true
 }
 
 // Rate implements core.Oracle.
@@ -38,7 +40,7 @@ func (t truth) Rate(from, to core.NodeID, at core.Time) (bytesPerSecond float64,
 	if d == nil {
 		return 0, core.Never
 	}
-	rate, until := d.rate.rate.At(at)
+	rate, until := d.Rate.Unimpaired(at)
 	bound := math.Inf(1)
 	for i := range t.s.sc.Faults {
 		f := &t.s.sc.Faults[i]
@@ -73,7 +75,7 @@ func (t truth) Delay(from, to core.NodeID, at core.Time) core.Time {
 	if d == nil {
 		return 0
 	}
-	delay := d.spec.Delay + d.spec.Jitter/2
+	delay := d.Spec.Delay + d.Spec.Jitter/2
 	for i := range t.s.sc.Faults {
 		if f := &t.s.sc.Faults[i]; f.Kind == scenarios.FaultLinkDegraded && hitsLink(f, from, to) && lasts(f, at) {
 			delay += f.Delay
@@ -121,12 +123,11 @@ func (t truth) Overhead(class string) core.Time {
 	return c.CallOverhead
 }
 
-func (t truth) direction(from, to core.NodeID) *direction {
-	a, b := t.s.nodeOf[from], t.s.nodeOf[to]
-	if a == nil || b == nil {
-		return nil
+func (t truth) direction(from, to core.NodeID) *testbed.Link {
+	if i := t.s.bed.Direction(t.s.bed.Node(from), t.s.bed.Node(to)); i >= 0 {
+		return &t.s.bed.Links[i]
 	}
-	return t.s.direction(a, b)
+	return nil
 }
 
 // hitsLink reports whether a fault is one of the link's, in either direction.

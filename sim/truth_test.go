@@ -20,7 +20,7 @@ func TestTruthComesTrue(t *testing.T) {
 			require.NoError(t, err)
 			s, err := New(sc, Options{Scheduler: sched.Spec{Name: "static"}, Seed: 1, Until: 3 * core.Minute})
 			require.NoError(t, err)
-			told := truth{s.truth, s}
+			told := truth{s.bed.Truth, s}
 			const ahead = 5 * core.Second
 			type promise struct {
 				rate float64
@@ -54,8 +54,8 @@ func TestTruthComesTrue(t *testing.T) {
 				}
 				scene, ok := told.Scene(q.id, s.k.Now())
 				assert.True(t, ok)
-				if q.cam.spec.Mode == core.ModeLive {
-					assert.Equal(t, q.cam.scene(q.cam.next(s.k.Now())).Content(), scene.Content)
+				if q.cam.bed.Spec.Mode == core.ModeLive {
+					assert.Equal(t, q.cam.bed.Scene(q.cam.bed.Next(s.k.Now())).Content(), scene.Content)
 				}
 			}
 		})

@@ -1,9 +1,9 @@
 package sim
 
-import "vidq/core"
-
-// askAgain is how long a user waits for an answer before asking again.
-const askAgain = core.Second
+import (
+	"vidq/core"
+	"vidq/scenarios/testbed"
+)
 
 // userNode names the user in addresses.
 const userNode core.NodeID = "user"
@@ -47,7 +47,7 @@ func (u *users) onTimer(s *Sim, i int, stop bool) {
 	default:
 		detail = 1 // not accepted yet: the stop waits for that
 	}
-	s.k.Schedule(Event{At: s.k.Now() + askAgain, Key: key(kindUser, i, detail), Ref: uint32(i)})
+	s.k.Schedule(Event{At: s.k.Now() + testbed.AskAgain, Key: key(kindUser, i, detail), Ref: uint32(i)})
 }
 
 // onMessage takes the manager's answer.
