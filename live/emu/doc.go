@@ -6,6 +6,7 @@
 //   - pump.go: a component of kb/world and the timer that brings it on
 //   - node.go: work and calls at a node
 //   - link.go: transfers and messages over a link
+//   - world.go: all nodes and links of a testbed, and their faults
 //
 // Times are those that kb/world says: a timer that comes late delivers late, and what
 // was computed does not drift by it.

@@ -18,9 +18,15 @@ type Loop struct {
 	machine core.Machine
 	backend core.Backend
 	fx      core.Effects
-	events  chan core.Event
+	events  chan item
 	asks    chan func()
 	done    chan struct{}
+}
+
+// item is what waits: an event, or what makes one when its turn has come.
+type item struct {
+	ev   core.Event
+	make func() core.Event
 }
 
 // queueLength is how many events may wait. Who posts more waits, which slows down
@@ -31,7 +37,7 @@ const queueLength = 1024
 func New(clock Clock, m core.Machine, b core.Backend) *Loop {
 	return &Loop{
 		clock: clock, machine: m, backend: b,
-		events: make(chan core.Event, queueLength), asks: make(chan func()), done: make(chan struct{}),
+		events: make(chan item, queueLength), asks: make(chan func()), done: make(chan struct{}),
 	}
 }
 
@@ -44,8 +50,13 @@ func (l *Loop) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case ev := <-l.events:
-			l.step(ev)
+		case it := <-l.events:
+			if it.make != nil {
+				it.ev = it.make()
+			}
+			if it.ev != nil {
+				l.step(it.ev)
+			}
 		case f := <-l.asks:
 			f()
 		}
@@ -59,14 +70,20 @@ func (l *Loop) step(ev core.Event) {
 
 // Post hands an event to the machine, which owns it from then on. It waits while too
 // many wait, and is false when the loop has ended.
-func (l *Loop) Post(ev core.Event) bool {
+func (l *Loop) Post(ev core.Event) bool { return l.post(item{ev: ev}) }
+
+// Do has f called by the loop's goroutine, which may thus touch what the backend does, and
+// then steps the machine with the event that f returns, if any. Else it is like Post.
+func (l *Loop) Do(f func() core.Event) bool { return l.post(item{make: f}) }
+
+func (l *Loop) post(it item) bool {
 	select {
 	case <-l.done:
 		return false
 	default:
 	}
 	select {
-	case l.events <- ev:
+	case l.events <- it:
 		return true
 	case <-l.done:
 		return false

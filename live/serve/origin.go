@@ -33,7 +33,7 @@ func (g *gate) pages(w http.ResponseWriter, r *http.Request) bool {
 			h.Set("Access-Control-Expose-Headers", "Retry-After")
 			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 				h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST")
-				h.Set("Access-Control-Allow-Headers", strings.Join([]string{"Authorization", "Content-Type", wire.FrameHeader, wire.CapturedHeader}, ", "))
+				h.Set("Access-Control-Allow-Headers", strings.Join([]string{"Authorization", "Content-Type", wire.FrameHeader, wire.CapturedHeader, wire.InputHeader}, ", "))
 				h.Set("Access-Control-Max-Age", "600")
 				w.WriteHeader(http.StatusNoContent)
 				return true

@@ -13,6 +13,7 @@ import (
 const (
 	FrameHeader    = "X-Vidq-Frame"    // scenario-run/query/frame/stage/attempt
 	CapturedHeader = "X-Vidq-Captured" // when the frame was captured, ns since the run's start
+	InputHeader    = "X-Vidq-Input"    // model/WIDTHxHEIGHT/objects: which model is meant, and what it is fed with
 )
 
 // maxHeader bounds the text of FrameHeader, in bytes.
@@ -27,7 +28,42 @@ type FrameRef struct {
 	Stage    int          // index into the pipeline
 	Attempt  int
 	Captured core.Time
+	Input
 }
+
+// Input is which model of a service is meant, and what the image or the crops are of.
+type Input struct {
+	Model   int
+	Size    core.Resolution // of the analysed frame; zero = not told
+	Objects float64         // that the stages before found; 0 for a frame's first stage
+}
+
+// String returns the text of InputHeader.
+func (i *Input) String() string {
+	b := append(strconv.AppendInt(nil, int64(i.Model), 10), '/')
+	b = append(strconv.AppendUint(b, uint64(i.Size.Width), 10), 'x')
+	b = append(strconv.AppendUint(b, uint64(i.Size.Height), 10), '/')
+	return string(strconv.AppendFloat(b, i.Objects, 'g', -1, 64))
+}
+
+// ParseInput reads the text of InputHeader. Errors have status 400.
+func ParseInput(s string) (i Input, err error) {
+	parts := strings.Split(s, "/")
+	if len(s) <= maxHeader && len(parts) == 3 {
+		w, h, _ := strings.Cut(parts[1], "x")
+		model, err1 := strconv.ParseUint(parts[0], 10, 8)
+		width, err2 := strconv.ParseUint(w, 10, 16)
+		height, err3 := strconv.ParseUint(h, 10, 16)
+		objects, err4 := strconv.ParseFloat(parts[2], 64)
+		if err1 == nil && err2 == nil && err3 == nil && err4 == nil && objects >= 0 && objects <= maxObjects {
+			return Input{int(model), core.Resolution{Width: uint16(width), Height: uint16(height)}, objects}, nil
+		}
+	}
+	return i, Errorf(http.StatusBadRequest, "%s is %q, want model/WIDTHxHEIGHT/objects like 0/640x480/7", InputHeader, shorten(s, 60))
+}
+
+// maxObjects bounds what a caller may say that a frame holds.
+const maxObjects = 1e6
 
 // String returns the text of FrameHeader. What of the run's name is not a letter,
 // digit or one of -_.~ is percent-encoded.
@@ -46,6 +82,7 @@ func escapeRun(s string) string { return strings.ReplaceAll(url.QueryEscape(s), 
 func (f *FrameRef) Set(h http.Header) {
 	h.Set(FrameHeader, f.String())
 	h.Set(CapturedHeader, strconv.FormatInt(int64(f.Captured), 10))
+	h.Set(InputHeader, f.Input.String())
 }
 
 // FrameOf reads the headers of a request; nil = it names no frame. What String and Set did not
@@ -67,6 +104,13 @@ func FrameOf(h http.Header) (*FrameRef, error) {
 		return nil, Errorf(http.StatusBadRequest, "%s is %q, want nanoseconds", CapturedHeader, shorten(times[0], 60))
 	}
 	f.Captured = core.Time(n)
+	if in := h.Values(InputHeader); len(in) > 1 {
+		return nil, Errorf(http.StatusBadRequest, "want the header %s once at most", InputHeader)
+	} else if len(in) == 1 {
+		if f.Input, err = ParseInput(in[0]); err != nil {
+			return nil, err
+		}
+	}
 	return f, nil
 }
 

@@ -134,6 +134,7 @@ func pathParameters(r *Route) []any {
 	if r.Request == typeOf[Task]() {
 		for name, doc := range map[string]string{
 			FrameHeader:    "scenario-run/query/frame/stage/attempt: names the frame, so that emulated services treat it alike everywhere.",
+			InputHeader:    "model/WIDTHxHEIGHT/objects: which model is meant, the size of the analysed frame, and what the stages before found.",
 			CapturedHeader: "When the frame was captured, ns since the start of the run.",
 		} {
 			all = append(all, map[string]any{"name": name, "in": "header", "description": doc, "schema": map[string]any{"type": "string"}})

@@ -70,7 +70,7 @@ func TestCurlForm(t *testing.T) {
 func TestAnswerRoundTrip(t *testing.T) {
 	a := TaskAnswer{
 		Faces: [][]byte{picture(t, 9, 7)}, Boxes: []Box{{1, 2.5, 3, 4}}, Prob: []float64{.5}, Counts: Counts{"up": 1, "total": 1},
-		Service: 1234567891, Queue: 1, Timed: true,
+		Service: 1234567891, Queue: 1, Timed: true, Objects: 7.25, Area: 1.0 / 3, Counted: true,
 	}
 	for _, c := range []struct {
 		task    Task

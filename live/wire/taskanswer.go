@@ -20,6 +20,9 @@ type TaskAnswer struct {
 	Service core.Time // the service's own time; told by vidq's services only
 	Queue   core.Time // wait in the service's queue; likewise
 	Timed   bool      // Service and Queue are told
+	Objects float64   // found; likewise told by vidq's services only, with Area
+	Area    float64   // their mean box area, pixels of the analysed frame
+	Counted bool      // Objects and Area are told
 }
 
 // literalAnswer is an answer in JSON.
@@ -29,6 +32,7 @@ type literalAnswer struct {
 	Prob   []float64 `json:"prob,omitzero" doc:"Confidence of each box, 0..1."`
 	Counts Counts    `json:"count_result,omitzero" doc:"What was counted."`
 	*Times
+	*Found
 }
 
 // Times are what vidq's services tell of a call, in seconds. What is sent of a
@@ -36,6 +40,12 @@ type literalAnswer struct {
 type Times struct {
 	Service float64 `json:"service_s" doc:"The service's own time, seconds." min:"0"`
 	Queue   float64 `json:"queue_s" doc:"Wait in the service's queue, seconds." min:"0"`
+}
+
+// Found is what vidq's services tell of what they found.
+type Found struct {
+	Objects Float `json:"objects" doc:"How many objects were found." min:"0"`
+	Area    Float `json:"obj_size_px" doc:"Their mean box area, pixels of the analysed frame." min:"0"`
 }
 
 // Encode returns the answer to a request of an encoding: its Content-Type and its
@@ -46,6 +56,9 @@ func (a *TaskAnswer) Encode(t *Task, plain bool) (contentType string, body []byt
 	out := literalAnswer{Boxes: a.Boxes, Prob: a.Prob, Counts: a.Counts}
 	if a.Timed {
 		out.Times = &Times{a.Service.Seconds(), a.Queue.Seconds()}
+	}
+	if a.Counted {
+		out.Found = &Found{Float(a.Objects), Float(a.Area)}
 	}
 	switch {
 	case !t.Crops || a.Faces == nil:
@@ -112,6 +125,9 @@ func (in *literalAnswer) answer(faces [][]byte, l *Limits) (*TaskAnswer, error) 
 	if in.Times != nil {
 		a.Timed = true
 		a.Service, a.Queue = core.FromSeconds(in.Service), core.FromSeconds(in.Queue)
+	}
+	if in.Found != nil {
+		a.Objects, a.Area, a.Counted = float64(in.Found.Objects), float64(in.Found.Area), true
 	}
 	for i, f := range faces {
 		if _, err := l.checkImage(f); err != nil {

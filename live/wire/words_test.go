@@ -44,6 +44,7 @@ func TestFrameHeader(t *testing.T) {
 	for range 500 {
 		f := FrameRef{
 			Run: "r" + randomText(r), Query: core.QueryID(r.Uint64()), Frame: int64(r.Uint64()), Stage: r.IntN(core.MaxStages), Attempt: r.IntN(9), Captured: core.Time(r.Uint64()),
+			Input: Input{r.IntN(9), core.Resolution{Width: uint16(r.Uint32()), Height: uint16(r.Uint32())}, 1e6 * r.Float64()},
 		}
 		h := http.Header{}
 		f.Set(h)
@@ -69,6 +70,10 @@ func TestFrameHeader(t *testing.T) {
 		{FrameHeader: {"a/1/2/3/4"}, CapturedHeader: {"1.5"}},
 		{FrameHeader: {"a/1/2/3/4"}, CapturedHeader: {"+1"}},
 		{FrameHeader: {"x"}, CapturedHeader: {"1"}},
+		{FrameHeader: {"a/1/2/3/4"}, CapturedHeader: {"1"}, InputHeader: {"0/640x480/1", "0/640x480/1"}},
+		{FrameHeader: {"a/1/2/3/4"}, CapturedHeader: {"1"}, InputHeader: {"0/640/1"}},
+		{FrameHeader: {"a/1/2/3/4"}, CapturedHeader: {"1"}, InputHeader: {"0/640x480/NaN"}},
+		{FrameHeader: {"a/1/2/3/4"}, CapturedHeader: {"1"}, InputHeader: {"-1/640x480/1"}},
 	} {
 		_, err := FrameOf(h)
 		assert.Equal(t, 400, status(t, err), h)
