@@ -1,4 +1,4 @@
-package serve
+package serve_test
 
 import (
 	"net/http"
@@ -6,12 +6,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"vidq/live/serve"
+	"vidq/live/serve/servetest"
 	"vidq/live/wire"
 )
 
 func TestEveryPortHasItsRoutes(t *testing.T) {
 	for _, p := range wire.Ports() {
-		s := server(t, p, &node{}, Options{})
+		s := server(t, p, &servetest.Node{}, serve.Options{})
 		for _, path := range []string{"/healthz", "/readyz", "/openapi.json"} {
 			w := callPort(s, http.MethodGet, path, "", "")
 			assert.Equal(t, http.StatusOK, w.Code, w.Body)
