@@ -24,14 +24,14 @@ type Options struct {
 	Metrics http.Handler
 	Limits  wire.Limits // of images
 
-	Timeout    time.Duration // of a request, from its headers to its answer; default 30 s
-	Headers    time.Duration // for a request's headers; default 5 s
-	Idle       time.Duration // that an unused connection stays open; default 2 min
-	Stall      time.Duration // that a reader of an answer may take nothing; default 10 s
-	MinRate    int           // least rate of a body after its first 5 s, bytes/s; default 10 kB/s
-	Requests   int           // that are answered at once; more get 503. Default 256
-	Streams    int           // that are sent at once; more get 503. Default 64
-	Connection int           // open connections; more wait. Default 1024
+	Timeout     time.Duration // of a request, from its headers to its answer; default 30 s
+	Headers     time.Duration // for a request's headers; default 5 s
+	Idle        time.Duration // that an unused connection stays open; default 2 min
+	Stall       time.Duration // that a reader of an answer may take nothing; default 10 s
+	MinRate     int           // least rate of a body after its first 5 s, bytes/s; default 10 kB/s
+	Requests    int           // that are answered at once; more get 503. Default 256
+	Streams     int           // that are sent at once; more get 503. Default 64
+	Connections int           // open connections; more wait. Default 1024
 }
 
 func (o Options) withDefaults() Options {
@@ -52,7 +52,7 @@ func (o Options) withDefaults() Options {
 	bound(&o.MinRate, 10_000)
 	bound(&o.Requests, 256)
 	bound(&o.Streams, 64)
-	bound(&o.Connection, 1024)
+	bound(&o.Connections, 1024)
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
@@ -100,7 +100,8 @@ func (s *Server) Serve(l net.Listener) error {
 	if err := s.options.admissible(s.port, l.Addr()); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	l = bounded(l, s.options.Connection)
+	l = bounded(l, s.options.Connections)
+	defer func() { _ = l.Close() }() // net/http leaves it open when the certificate is none
 	var err error
 	if s.options.TLS != nil {
 		err = s.http.ServeTLS(l, "", "")

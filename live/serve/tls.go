@@ -49,3 +49,25 @@ func Authorities(file string) (*x509.CertPool, error) {
 	}
 	return pool, nil
 }
+
+// ClientTLS returns the configuration of a client that believes servers with certificates of the
+// authorities in ca, a PEM file ("" = those of the system), and shows a certificate of its own if
+// cert and key name one. Errors name the file.
+func ClientTLS(ca, cert, key string) (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	var err error
+	if ca != "" {
+		if c.RootCAs, err = Authorities(ca); err != nil {
+			return nil, err
+		}
+	}
+	if cert == "" && key == "" {
+		return c, nil
+	}
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %q, key %q: %w", cert, key, err)
+	}
+	c.Certificates = []tls.Certificate{pair}
+	return c, nil
+}
