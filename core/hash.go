@@ -54,3 +54,12 @@ func TraceHash(chains map[string]string) string {
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
+
+// The names of machines in a trace; each job manager has one by its node.
+const (
+	ManagerMachine = "manager"
+	WorldMachine   = "world" // which records what no machine knows
+)
+
+// JobsMachine names the job manager of a node.
+func JobsMachine(n NodeID) string { return "jobs/" + string(n) }

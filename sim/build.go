@@ -36,7 +36,7 @@ func New(sc *scenarios.Scenario, o Options) (*Sim, error) {
 func (s *Sim) addNodes() {
 	for i := range s.bed.Nodes {
 		t := &s.bed.Nodes[i]
-		n := &node{s: s, index: i, id: t.ID, bed: t, w: world.NewNode(t.World)}
+		n := &node{s: s, index: i, id: t.ID, name: core.JobsMachine(t.ID), bed: t, w: world.NewNode(t.World)}
 		n.sampled.Capacity = t.World.Capacity
 		n.timer = s.k.NewTimer(key(kindNode, i, 0), uint32(i))
 		n.sampler = s.k.NewTimer(key(kindSample, i, 0), uint32(i))

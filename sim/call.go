@@ -223,6 +223,10 @@ func (s *Sim) onEncoded(id uint32, c *call, now core.Time) {
 		c.encode = testbed.Encoding(now-c.began, c.making, c.overhead)
 		for _, w := range e.waiting {
 			o := s.calls[w]
+			if !o.wanted() {
+				s.freeCall(w)
+				continue
+			}
 			o.encode = now - o.began
 			o.host.w.Run(now, o.id, o.overhead, 1)
 		}
@@ -296,7 +300,9 @@ func (s *Sim) finish(id uint32, c *call) {
 		Ref: c.ref, Err: c.err, Sent: c.Sent, Got: c.Got, Work: c.work, Wait: c.wait,
 		Encode: c.encode, Return: s.k.Now() - c.answered,
 	}
-	if c.err == core.CallOK {
+	if c.err != core.CallOK {
+		s.ev.done.Work, s.ev.done.Wait = 0, 0 // an error tells no times
+	} else {
 		s.ev.done.Objects, s.ev.done.Area, s.ev.done.Counted = c.Objects, c.Area, true
 	}
 	s.freeCall(id)

@@ -59,7 +59,7 @@ func (m *manager) step(ev core.Event) {
 
 // Record implements core.Backend.
 func (m *manager) Record(r core.Record) {
-	m.s.hash(&m.chain, r)
+	m.s.note(core.ManagerMachine, &m.chain, r)
 	m.s.col.Add(r)
 }
 

@@ -13,6 +13,7 @@ type node struct {
 	s       *Sim
 	index   int
 	id      core.NodeID
+	name    string // of its job manager in traces
 	bed     *testbed.Node
 	w       *world.Node
 	timer   Timer // w's next moment
@@ -69,7 +70,7 @@ func (n *node) arm() { n.s.k.Arm(n.timer, n.w.Next()) }
 
 // Record implements core.Backend.
 func (n *node) Record(r core.Record) {
-	n.s.hash(&n.chain, r)
+	n.s.note(n.name, &n.chain, r)
 	switch r := r.(type) {
 	case *core.FrameRecord:
 		n.s.observe(r)

@@ -24,6 +24,8 @@ type Options struct {
 	Series   *result.Series      // is filled with what happens second by second
 	Progress func(now core.Time) // called now and then by the goroutine of Run
 	Clock    func() core.Time    // a wall clock, for the wall figures; nil = none
+	// Records gets every record as its machine made it, the world's too. It must not keep it.
+	Records func(machine string, r core.Record)
 
 	NoTrace bool // leave TraceSHA256 empty: hashing every record is a tenth of a run's work
 }
@@ -159,17 +161,20 @@ func (s *Sim) trace() string {
 	if s.o.NoTrace {
 		return ""
 	}
-	chains := map[string]string{"world": s.chain.Sum(), "manager": s.manager.chain.Sum()}
+	chains := map[string]string{core.WorldMachine: s.chain.Sum(), core.ManagerMachine: s.manager.chain.Sum()}
 	for _, n := range s.nodes {
-		chains["jobs/"+string(n.id)] = n.chain.Sum()
+		chains[n.name] = n.chain.Sum()
 	}
 	return core.TraceHash(chains)
 }
 
-// hash takes a record into a machine's chain.
-func (s *Sim) hash(c *core.Chain, r core.Record) {
+// note takes a record into its machine's chain.
+func (s *Sim) note(machine string, c *core.Chain, r core.Record) {
 	if !s.o.NoTrace {
 		c.Add(r)
+	}
+	if s.o.Records != nil {
+		s.o.Records(machine, r)
 	}
 }
 
@@ -265,11 +270,11 @@ func (s *Sim) observe(r *core.FrameRecord) {
 		return
 	}
 	q.stream.Judge(&h.Frame, r)
-	s.hash(&s.chain, (*testbed.Shown)(r))
+	s.note(core.WorldMachine, &s.chain, (*testbed.Shown)(r))
 }
 
 // worldRecord publishes a record of the world's own.
 func (s *Sim) worldRecord(r core.Record) {
-	s.hash(&s.chain, r)
+	s.note(core.WorldMachine, &s.chain, r)
 	s.col.Add(r)
 }

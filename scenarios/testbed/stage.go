@@ -22,9 +22,14 @@ type Stage struct {
 // Stage returns the calls of a stage of a query. m is the model at the node, nil if it
 // cannot run there; see Service.Model.
 func (t *Testbed) Stage(s *Stream, stage int, service string, m *kb.ServiceModel, v core.VideoConf) Stage {
+	return t.StageOf(s.Spec.Key, stage, service, m, v)
+}
+
+// StageOf is Stage for a query by its key.
+func (t *Testbed) StageOf(key string, stage int, service string, m *kb.ServiceModel, v core.VideoConf) Stage {
 	out := Stage{M: m, video: v, Crops: t.Truth.Input(service) == core.InputCrops, output: t.Truth.Output(service)}
 	if m != nil {
-		out.noise = world.NewNoise(world.WorkKey(t.Keys.Root, s.Spec.Key, stage), m.Phi)
+		out.noise = world.NewNoise(world.WorkKey(t.Keys.Root, key, stage), m.Phi)
 		out.law, out.cv = m.Law(v.Resolution), m.CV
 	}
 	return out

@@ -35,7 +35,7 @@ type Stream struct {
 	transfer world.Key // of its transfers' jitter and loss
 
 	Spec  *scenarios.Query
-	Index int // in the scenario
+	Index int // in the scenario, -1 = not of it
 }
 
 // Frame is a camera frame that was taken for a query.
@@ -59,14 +59,21 @@ type Missed struct {
 
 // Stream begins the stream of query i of the scenario.
 func (t *Testbed) Stream(i int) Stream {
-	spec := &t.Scenario.Queries[i]
+	s := t.StreamOf(&t.Scenario.Queries[i])
+	s.Index = i
+	return s
+}
+
+// StreamOf begins the stream of a query that need not be the scenario's, but is of one of
+// its cameras. Its key names its draws.
+func (t *Testbed) StreamOf(spec *scenarios.Query) Stream {
 	cam := &t.Cameras[t.cameraOf[spec.Camera]]
 	first := int64(0)
 	if cam.Mode == core.ModeLive {
 		first = cam.Next(spec.Start)
 	}
 	return Stream{
-		Index: i, Spec: spec, Cam: cam, fps: t.LowestFPS(), paused: true, reason: core.ReasonNoPlan,
+		Index: -1, Spec: spec, Cam: cam, fps: t.LowestFPS(), paused: true, reason: core.ReasonNoPlan,
 		cursor: first, truth: t.Truth, class: t.Nodes[cam.Node].Class.Name,
 		transfer: t.Keys.transfer.Name(spec.Key),
 		encoder:  world.OpenEncoder(t.Truth, cam.Spec.Class, cam.Spec.FPS, cam.size),

@@ -1,0 +1,227 @@
+package live
+
+import (
+	"sync"
+
+	"vidq/core"
+	"vidq/live/client"
+	"vidq/live/wire"
+	"vidq/scenarios/testbed"
+)
+
+// call is one attempt of a stage on its way: encoding and overhead at the host, the link
+// to the service's node, the service, and the way back. It has a goroutine of its own.
+type call struct {
+	core.Invoke
+	testbed.Figures
+	h      *host
+	a      *agent
+	f      *held
+	stream *testbed.Stream // read only here
+	stage  *hostedStage
+	id     uint64
+	began  core.Time
+
+	encoding *encoding // that it waits for; nil = none
+	maker    bool      // it makes the encoding
+	making   core.Time // work for that
+	encode   core.Time // what it took
+
+}
+
+// hostedStage is where a stage of a query runs under a plan.
+type hostedStage struct {
+	to      int // node, -1 = there is none
+	id      core.NodeID
+	service string
+	model   int
+	testbed.Stage
+}
+
+// encodingOf names a camera frame in one encoding.
+type encodingOf struct {
+	cam   *testbed.Camera
+	frame int64
+	video core.VideoConf // without its rate
+}
+
+// encoding is a camera frame in one encoding, made once for all queries.
+type encoding struct{ done chan struct{} }
+
+// slots is how many calls have ids of their own at once.
+const slots = 1 << testbed.SlotBits
+
+// invoke begins a call.
+func (h *host) invoke(a *agent, i *core.Invoke) {
+	q := h.queries[i.Ref.Query]
+	if q == nil {
+		return
+	}
+	h.slot = (h.slot + 1) % slots
+	c := &call{Invoke: *i, h: h, a: a, stream: &q.stream, id: testbed.CallID(&i.Ref, h.slot), began: a.now}
+	if i.Charged {
+		cam := q.stream.Cam
+		scene := cam.Scene(cam.Next(a.now))
+		c.Figures.Objects, c.Area = scene.Objects, float64(scene.Area*float64(i.Video.Resolution.Pixels()))
+		h.sys.group.Go(c.charge)
+		return
+	}
+	c.f = q.find(i.CameraFrame)
+	if c.f == nil {
+		panic("live: a call for a frame that is not held")
+	}
+	c.stage = q.stage(i)
+	c.f.Models[i.Ref.Stage] = uint8(i.Model)
+	c.Figures = q.stream.Figures(&c.f.Frame, &c.stage.Stage, i)
+	if i.Source {
+		k := encodingOf{q.stream.Cam, i.CameraFrame, i.Video}
+		k.video.FPS = 0
+		if c.encoding = h.encodings[k]; c.encoding == nil {
+			c.encoding = &encoding{make(chan struct{})}
+			c.maker, c.making = true, q.stream.EncodeTime(&i.Video)
+			h.encodings[k] = c.encoding
+		}
+	}
+	h.sys.group.Go(c.walk)
+}
+
+// stage returns where an invoked stage runs.
+func (q *query) stage(i *core.Invoke) *hostedStage {
+	t := q.stages[i.Ref.Stage]
+	if t != nil && t.id == i.Node && t.model == i.Model && t.Video() == i.Video && t.service == i.Service {
+		return t
+	}
+	bed := q.h.sys.bed
+	t = &hostedStage{to: bed.Node(i.Node), id: i.Node, service: i.Service, model: i.Model}
+	t.Stage = bed.Stage(&q.stream, i.Ref.Stage, i.Service, nil, i.Video)
+	q.stages[i.Ref.Stage] = t
+	return t
+}
+
+// walk is what a frame's call does.
+func (c *call) walk() {
+	if !c.prepare() {
+		return
+	}
+	w, here, to := c.h.sys.world, c.h.index, c.stage.to
+	if to < 0 || to != here && !w.Linked(here, to) {
+		c.done(nil, core.CallUnreachable, c.h.sys.clock.Now())
+		return
+	}
+	key := c.stream.Transfers(c.CameraFrame)
+	if to != here && w.Transfer(c.f.ctx, here, to, c.id, c.Sent, testbed.AttemptKey(key, &c.Ref, 0)) != nil {
+		return
+	}
+	a, _, _, err := c.h.net.Execute(c.f.ctx, c.Node, c.Service, c.task(), c.ref())
+	failed := client.CallError(err)
+	if failed == core.CallTimeout {
+		return // which core finds out by itself
+	}
+	answered := c.h.sys.clock.Now()
+	if failed != core.CallOK {
+		c.Got = 0
+	}
+	if to != here && w.Transfer(c.f.ctx, to, here, c.id, c.Got, testbed.AttemptKey(key, &c.Ref, 1)) != nil {
+		return
+	}
+	c.done(a, failed, answered)
+}
+
+// prepare encodes the frame, or waits for who does, and spends what a call costs its host
+// beside. It returns false when nobody waits for the call any more.
+func (c *call) prepare() bool {
+	overhead := c.h.bed.Class.CallOverhead
+	dev, ctx := c.h.dev, c.a.ctx // what has begun goes on when the frame is released: others may wait for it
+	switch {
+	case c.maker:
+		_, err := dev.Run(ctx, c.id, overhead+c.making, 1)
+		close(c.encoding.done)
+		c.encode = testbed.Encoding(c.h.sys.clock.Now()-c.began, c.making, overhead)
+		return err == nil && c.f.ctx.Err() == nil
+	case c.encoding != nil:
+		select {
+		case <-c.encoding.done:
+			if now := c.h.sys.clock.Now(); now > c.began {
+				c.encode = now - c.began
+			}
+		case <-c.f.ctx.Done():
+			return false
+		}
+	}
+	_, err := dev.Run(ctx, c.id, overhead, 1)
+	return err == nil && c.f.ctx.Err() == nil
+}
+
+// ref names the attempt to the service.
+func (c *call) ref() *wire.FrameRef {
+	return &wire.FrameRef{
+		Run: c.h.sys.run, Query: c.Ref.Query, Frame: c.CameraFrame, Stage: c.Ref.Stage, Attempt: c.Ref.Attempt, Captured: c.Captured,
+		Input: wire.Input{Model: c.Model, Size: c.Video.Resolution, Objects: c.Figures.Objects},
+	}
+}
+
+// task is what the service is asked: to look at the frame, or at what the stages before
+// found in it.
+func (c *call) task() *wire.Task {
+	if found := c.f.found(c.stream, c.Ref.Stage); c.stage.Crops && found != nil {
+		return &wire.Task{Encoding: wire.EncodingMultipart, Faces: found.Faces, Boxes: found.Boxes, Prob: found.Prob}
+	}
+	return &wire.Task{Encoding: wire.EncodingJPEG, Image: blank, Size: blankSize, Crops: true}
+}
+
+// done tells the job manager of the answer.
+func (c *call) done(a *wire.TaskAnswer, err core.CallError, answered core.Time) {
+	now := c.h.sys.clock.Now()
+	ev := &core.StageDone{Ref: c.Ref, Err: err, Sent: c.Sent, Got: c.Got, Encode: c.encode, Return: now - answered}
+	if err == core.CallOK {
+		ev.Work, ev.Wait = a.Service, a.Queue
+		ev.Objects, ev.Area, ev.Counted = c.Figures.Objects, c.Area, true
+		if a.Counted {
+			ev.Objects, ev.Area = a.Objects, a.Area
+		}
+		c.f.answer(c.Ref.Stage, a)
+		c.h.counts.add(frameOf{c.Ref.Query, c.CameraFrame}, a.Counts)
+	}
+	c.a.loop.Post(ev)
+}
+
+// charge is a call that the scheduler causes: at the node itself, on what its query's
+// camera shows.
+func (c *call) charge() {
+	ev := &core.StageDone{Ref: c.Ref}
+	m := c.h.crew.model(c.Service, c.Model)
+	work := c.h.sys.bed.Charged(c.h.index, m, &c.Ref, c.Video.Resolution, c.Figures.Objects)
+	var err error
+	if ev.Work, ev.Wait, err = c.h.crew.work(c.a.ctx, c.Service, c.Model, c.id, work); err != nil {
+		if ev.Err = client.CallError(err); ev.Err == core.CallTimeout {
+			return
+		}
+	} else {
+		ev.Objects, ev.Area, ev.Counted = c.Figures.Objects, c.Area, true
+	}
+	c.a.loop.Post(ev)
+}
+
+// answers are what the stages of a held frame have answered so far.
+type answers struct {
+	mu sync.Mutex
+	of [core.MaxStages]*wire.TaskAnswer
+}
+
+func (f *held) answer(stage int, a *wire.TaskAnswer) {
+	f.answers.mu.Lock()
+	defer f.answers.mu.Unlock()
+	f.answers.of[stage] = a
+}
+
+// found returns the answer of the stage before, of which a stage's crops are.
+func (f *held) found(s *testbed.Stream, stage int) *wire.TaskAnswer {
+	f.answers.mu.Lock()
+	defer f.answers.mu.Unlock()
+	for _, p := range s.Spec.Pipeline[stage].Parents {
+		if a := f.answers.of[p]; a != nil && a.Boxes != nil {
+			return a
+		}
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package live
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"vidq/core"
+	"vidq/scenarios"
+	"vidq/scenarios/testbed"
+)
+
+// query is a query as its host serves it: the frames that its job holds, and those that
+// nobody could take. It belongs to the agent's loop.
+type query struct {
+	h      *host
+	id     core.QueryID
+	stream testbed.Stream
+	held   []*held        // captured and not released, oldest first
+	stages []*hostedStage // by stage: where it ran last
+	timer  *time.Timer    // the capture that is asked for; nil = none
+	asked  uint64         // captures; a timer of an earlier one is void
+}
+
+// held is a captured frame that its job has not released yet.
+type held struct {
+	testbed.Frame
+	ctx     context.Context // of its calls; ends with the release
+	cancel  context.CancelFunc
+	answers answers
+}
+
+// know makes a query known to its host.
+func (h *host) know(q *core.Query) {
+	if h.queries[q.ID] != nil {
+		return
+	}
+	bed := h.sys.bed
+	if bed.Camera(q.Camera) < 0 || bed.Cameras[bed.Camera(q.Camera)].Node != h.index {
+		return // the job manager refuses it
+	}
+	n := &query{h: h, id: q.ID, stream: h.sys.stream(q), stages: make([]*hostedStage, len(q.Pipeline))}
+	h.queries[q.ID] = n
+	h.sys.learn(q)
+	h.sys.books.query(q.ID, n.stream.Info())
+}
+
+// stream returns the stream of a query: of the scenario's, or of one that somebody has
+// submitted since.
+func (s *System) stream(q *core.Query) testbed.Stream {
+	if i := s.bed.Query(q.Key); i >= 0 {
+		return s.bed.Stream(i)
+	}
+	return s.bed.StreamOf(&scenarios.Query{
+		Key: q.Key, Camera: q.Camera, Node: q.Node, Pipeline: q.Pipeline, Constraint: q.Constraint, Start: s.clock.Now(), Stop: core.Never,
+	})
+}
+
+// inOrder returns the host's queries, ascending.
+func (h *host) inOrder() []*query {
+	return slices.SortedFunc(maps.Values(h.queries), func(a, b *query) int { return cmp.Compare(a.id, b.id) })
+}
+
+// find returns the held frame of that number, or nil.
+func (q *query) find(frame int64) *held {
+	for _, f := range q.held {
+		if f.Number == frame {
+			return f
+		}
+	}
+	return nil
+}
+
+// capture does what a job's Capture asks for.
+func (q *query) capture(a *agent, c *core.Capture) {
+	if q.stream.Ended() {
+		return
+	}
+	q.cancel()
+	at, missed := q.stream.Ask(a.now, c)
+	q.h.sys.books.missed(q.id, missed)
+	if at == core.Never {
+		return
+	}
+	q.asked++
+	number := q.asked
+	q.timer = q.h.sys.clock.At(at, func() {
+		a.loop.Do(func() core.Event {
+			if q.asked != number || q.timer == nil {
+				return nil
+			}
+			return q.take(a, at)
+		})
+	})
+}
+
+// cancel gives up the capture that is asked for.
+func (q *query) cancel() {
+	if q.timer != nil {
+		q.timer.Stop()
+		q.timer = nil
+	}
+}
+
+// take takes the frame that was asked for, which has existed since at.
+func (q *query) take(a *agent, at core.Time) core.Event {
+	q.timer = nil
+	f := new(held)
+	read, ok := q.stream.Take(at, &f.Frame)
+	if q.stream.Cam.Mode == core.ModeFile {
+		q.h.sys.books.read(q.id, at, read)
+	}
+	if !ok {
+		return &core.VideoEnded{Query: q.id}
+	}
+	f.ctx, f.cancel = context.WithCancel(a.ctx)
+	q.held = append(q.held, f)
+	return &core.FrameCaptured{Query: q.id, CameraFrame: f.Number, At: at, Bytes: f.Bytes}
+}
+
+// pause notes that from now on nobody takes the query's frames.
+func (q *query) pause(now core.Time, why core.Reason) {
+	q.cancel()
+	q.h.sys.books.missed(q.id, q.stream.Pause(now, why))
+}
+
+// lose is the end of the frames that the query's job held: its node is down.
+func (q *query) lose(now core.Time) {
+	for _, f := range q.held {
+		f.cancel()
+		q.h.sys.worldRecord(testbed.LostFrame(now, q.h.id, q.id, &f.Frame))
+	}
+	q.held = q.held[:0]
+	clear(q.h.encodings)
+	q.pause(now, core.ReasonNodeDown)
+}
+
+// release gives a frame up, and with it its calls that are under way and the
+// encodings that nobody else holds.
+func (q *query) release(frame int64) {
+	for i, f := range q.held {
+		if f.Number == frame {
+			f.cancel()
+			q.held = slices.Delete(q.held, i, i+1)
+			break
+		}
+	}
+	q.h.forget(q.stream.Cam, frame)
+}
+
+// forget drops the encodings of a camera frame that no query holds any more.
+func (h *host) forget(cam *testbed.Camera, frame int64) {
+	for _, q := range h.queries {
+		if q.stream.Cam == cam && q.find(frame) != nil {
+			return
+		}
+	}
+	maps.DeleteFunc(h.encodings, func(k encodingOf, _ *encoding) bool { return k.cam == cam && k.frame == frame })
+}
+
+// end notes that the query has ended.
+func (q *query) end(now core.Time) {
+	q.h.sys.books.missed(q.id, q.stream.End(now))
+	q.cancel()
+}
+
+// judge adds to a frame's record what the world alone knows of it.
+func (h *host) judge(r *core.FrameRecord) {
+	r.Fresh, r.ContentFrame = math.NaN(), -1
+	q := h.queries[r.Query]
+	if q == nil {
+		return
+	}
+	if f := q.find(r.CameraFrame); f != nil {
+		q.stream.Judge(&f.Frame, r)
+		h.sys.books.note(core.WorldMachine, (*testbed.Shown)(r))
+	}
+}

@@ -1,0 +1,214 @@
+package live_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"vidq/core"
+	"vidq/live"
+	"vidq/live/loop"
+	"vidq/live/store"
+	"vidq/scenarios"
+	"vidq/sim"
+)
+
+// traces are the records of each machine, in their binary form, with the time of each.
+type traces struct {
+	mu sync.Mutex
+	of map[string][]string
+}
+
+func (t *traces) add(machine string, r core.Record) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.of == nil {
+		t.of = map[string][]string{}
+	}
+	t.of[machine] = append(t.of[machine], fmt.Sprintf("%T%+v %x", r, r, r.AppendBinary(nil)))
+}
+
+// memory is a store that takes a while, as the simulator's.
+type memory struct {
+	clock loop.Clock
+	delay core.Time
+
+	mu   sync.Mutex
+	snap core.Snapshot
+	res  map[core.QueryID][]store.Result
+}
+
+func (m *memory) Load(context.Context) (core.Snapshot, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return core.Snapshot{LastID: m.snap.LastID, Queries: slices.Clone(m.snap.Queries), Nodes: slices.Clone(m.snap.Nodes)}, nil
+}
+
+func (m *memory) Latest(_ context.Context, q core.QueryID, n int) ([]store.Result, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := m.res[q]
+	return slices.Clone(all[max(0, len(all)-n):]), nil
+}
+
+func (m *memory) Done(context.Context) (map[core.QueryID]int64, error) {
+	return map[core.QueryID]int64{}, nil
+}
+
+func (m *memory) Saver(answer func(core.Saved)) live.Saver {
+	return &memorySaver{m: m, answer: answer}
+}
+
+type memorySaver struct {
+	m      *memory
+	answer func(core.Saved)
+
+	mu    sync.Mutex
+	saves []core.Save // under way, oldest first
+	over  bool
+}
+
+func (s *memorySaver) Save(sv *core.Save) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.saves = append(s.saves, *sv)
+	s.m.clock.At(s.m.clock.Now()+s.m.delay, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.over {
+			return
+		}
+		save := s.saves[0] // whichever timer comes first
+		s.saves = s.saves[1:]
+		s.m.mu.Lock()
+		s.m.apply(save.Changes)
+		s.m.mu.Unlock()
+		s.answer(core.Saved{ID: save.ID})
+	})
+}
+
+func (s *memorySaver) Close(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	return nil
+}
+
+func (m *memory) apply(changes []core.Change) {
+	for i := range changes {
+		switch c := &changes[i]; c.Kind {
+		case core.ChangeQuery:
+			m.snap.Queries = slices.DeleteFunc(m.snap.Queries, func(q core.SavedQuery) bool { return q.Query.ID == c.Query.Query.ID })
+			m.snap.Queries = append(m.snap.Queries, *c.Query)
+			m.snap.LastID = max(m.snap.LastID, c.Query.Query.ID)
+		case core.ChangeNode:
+			m.snap.Nodes = slices.DeleteFunc(m.snap.Nodes, func(n core.SavedNode) bool { return n.Node == c.Node.Node })
+			m.snap.Nodes = append(m.snap.Nodes, c.Node)
+		case core.ChangeResult:
+			for _, r := range c.Result.Results {
+				if m.res == nil {
+					m.res = map[core.QueryID][]store.Result{}
+				}
+				m.res[r.Obs.Query] = append(m.res[r.Obs.Query], store.Result{Node: c.Result.Node, Result: r})
+			}
+		}
+	}
+}
+
+// counted counts the starts of nodes.
+func counted() func(core.NodeID) core.Incarnation {
+	var mu sync.Mutex
+	starts := map[core.NodeID]core.Incarnation{}
+	return func(n core.NodeID) core.Incarnation {
+		mu.Lock()
+		defer mu.Unlock()
+		starts[n]++
+		return starts[n]
+	}
+}
+
+func simulated(t *testing.T, sc *scenarios.Scenario, until core.Time) (*traces, string) {
+	t.Helper()
+	out := &traces{}
+	run, err := sim.Run(t.Context(), sc, sim.Options{Scheduler: sc.Scheduler.Spec, Seed: sc.Seed, Until: until, Records: out.add})
+	require.NoError(t, err)
+	return out, run.TraceSHA256
+}
+
+// compare holds that both have recorded the same, but for what is told at the end of a run.
+func compare(t *testing.T, want, got *traces, until core.Time) {
+	t.Helper()
+	assert.ElementsMatch(t, slices.Collect(maps.Keys(want.of)), slices.Collect(maps.Keys(got.of)))
+	for _, m := range slices.Sorted(maps.Keys(want.of)) {
+		w, g := want.of[m], got.of[m]
+		for i := range max(len(w), len(g)) {
+			if i >= len(w) || i >= len(g) || w[i] != g[i] {
+				var a, b string
+				if i < len(w) {
+					a = w[i]
+				}
+				if i < len(g) {
+					b = g[i]
+				}
+				t.Errorf("%s: record %d of %d and %d differs:\nsim  %s\nlive %s", m, i, len(w), len(g), a, b)
+				break
+			}
+		}
+		t.Logf("%s: %d records", m, len(w))
+	}
+}
+
+// campus makes messages that are sent at one instant over a link arrive one after the other: machines
+// are told of them in the order of their arrival, and at one instant there is none.
+// Likewise no deadline falls on the instant of a later camera frame.
+func campus(links ...string) (set []string) {
+	for _, q := range []string{"path", "square", "gate"} {
+		set = append(set, "query."+q+`.constraint={ latency = "187ms", accuracy = 0.75 }`)
+	}
+	for _, l := range links {
+		set = append(set, "link."+l+".jitter=1ms")
+	}
+	return set
+}
+
+func TestParityInProcess(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		set  []string
+	}{
+		{"face", nil},
+		{"campus", campus("library-cloud", "mensa-cloud", "lab-cloud", "library-mensa", "library-lab", "mensa-lab")},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sc, err := scenarios.Load(c.name, c.set)
+			require.NoError(t, err)
+			until := sc.Duration
+			want, hash := simulated(t, sc, until)
+			synctest.Test(t, func(t *testing.T) {
+				got := &traces{}
+				clock := loop.NewClock()
+				s, err := live.New(live.Options{
+					Scenario: sc, Scheduler: sc.Scheduler.Spec, Seed: sc.Seed, Clock: clock, Incarnation: counted(),
+					Store: &memory{clock: clock, delay: sc.Store.Delay}, Records: got.add,
+				})
+				require.NoError(t, err)
+				ctx, cancel := context.WithCancel(t.Context())
+				s.Start(ctx)
+				time.Sleep(time.Duration(until) - 1)
+				cancel()
+				run, err := s.Stop(t.Context())
+				require.NoError(t, err)
+				assert.Equal(t, hash, run.TraceSHA256)
+				compare(t, want, got, until)
+			})
+		})
+	}
+}

@@ -1,0 +1,251 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+
+	"vidq/core"
+	"vidq/core/result"
+	"vidq/core/sched"
+	"vidq/kb"
+	"vidq/live/emu"
+	"vidq/live/loop"
+	"vidq/scenarios"
+	"vidq/scenarios/testbed"
+)
+
+// Options say what runs in a process, and what on. Scenario, Scheduler and Store are
+// required; the rest may be zero.
+type Options struct {
+	Scenario  *scenarios.Scenario
+	Scheduler sched.Spec
+	Seed      uint64
+	Clock     loop.Clock // stands at t = 0 when the scenario begins
+
+	Store Store // of the query manager
+	// Incarnation counts a node's starts: each is higher than all before. nil = the clock's
+	// wall time in milliseconds, which is where nothing is kept.
+	Incarnation func(core.NodeID) core.Incarnation
+	// Network returns how a node reaches the others; nil = by plain calls within the process.
+	Network func(s *System, node core.NodeID) Network
+
+	Log       *slog.Logger
+	Round     func(*core.RoundRecord)             // is told of every scheduling round; must not block
+	Submitted func(query string, id core.QueryID) // is told of the scenario's queries
+	Records   func(machine string, r core.Record) // gets every machine's records, one at a time
+	Sink      result.Sink
+}
+
+// System is the live system as far as it is in this process: the nodes of a testbed, each
+// with its loop, and the query manager.
+type System struct {
+	o       Options
+	run     string // names the run in FrameRefs
+	bed     *testbed.Testbed
+	clock   loop.Clock
+	world   *emu.World
+	hosts   []*host // by node
+	manager *manager
+	book    *book
+	books   *books
+	group   sync.WaitGroup
+
+	mu   sync.Mutex
+	keys map[core.QueryID]string // idempotency keys of queries
+	err  error
+}
+
+// New builds the system of a scenario.
+func New(o Options) (*System, error) {
+	bed, err := testbed.Open(o.Scenario, o.Seed)
+	if err != nil {
+		return nil, err
+	}
+	if sched.Describe(o.Scheduler.Name).NeedsTruth {
+		return nil, fmt.Errorf("scheduler %q is told the truth, which a live system does not know; it is for vidq-sim", o.Scheduler.Name)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &System{o: o, bed: bed, clock: o.Clock, keys: map[core.QueryID]string{}}
+	s.run = o.Scenario.Name + "-" + strconv.FormatUint(o.Seed, 10)
+	if s.o.Incarnation == nil {
+		s.o.Incarnation = func(core.NodeID) core.Incarnation {
+			return core.Incarnation(s.clock.Wall(s.clock.Now()).UnixMilli())
+		}
+	}
+	if s.book, err = newBook(bed, 0); err != nil {
+		return nil, err
+	}
+	s.world = emu.NewWorld(s.clock, bed)
+	s.books = newBooks(s.meta(), o.Records)
+	for i := range bed.Nodes {
+		s.hosts = append(s.hosts, newHost(s, i))
+	}
+	for _, h := range s.hosts {
+		h.net = local{s}
+		if o.Network != nil {
+			h.net = o.Network(s, h.id)
+		}
+	}
+	s.manager = newManager(s, s.hosts[bed.Manager])
+	return s, nil
+}
+
+func (s *System) meta() result.Meta {
+	m := result.Meta{Scheduler: s.o.Scheduler.String(), Seed: s.o.Seed, Warmup: s.o.Scenario.Warmup, Sink: s.o.Sink}
+	for i := range s.bed.Nodes {
+		m.Nodes = append(m.Nodes, s.bed.Nodes[i].ID)
+	}
+	for i := range s.bed.Links {
+		d := &s.bed.Links[i]
+		m.Links = append(m.Links, result.LinkID{From: s.bed.Nodes[d.From].ID, To: s.bed.Nodes[d.To].ID})
+	}
+	return m
+}
+
+// Start starts every node at its phase, within the first second, and has the scenario's
+// queries submitted and its faults happen, until ctx ends.
+func (s *System) Start(ctx context.Context) {
+	for _, h := range s.hosts {
+		s.at(ctx, h.bed.Phase, func() {
+			if h.start() && s.manager.host == h {
+				s.failed(s.manager.start(ctx))
+			}
+		})
+	}
+	s.schedule(ctx)
+	s.users(ctx)
+}
+
+// failed keeps the first error that the system cannot go on with.
+func (s *System) failed(err error) {
+	if err == nil {
+		return
+	}
+	s.o.Log.Error("the query manager cannot run", "error", err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = errors.Join(s.err, err)
+}
+
+// Stop ends every node, and returns what came of the run up to now. What waits to be made durable
+// is, until ctx ends.
+func (s *System) Stop(ctx context.Context) (*result.Run, error) {
+	end := s.clock.Now() + 1
+	for _, h := range s.hosts { // what has been since the last samples counts, too
+		if a := h.alive(); a != nil && a.loop.Do(a.sample) {
+			_ = a.loop.Ask(ctx, func() {}) // who cannot wait has a shorter last second
+		}
+	}
+	r := s.manager.alive()
+	s.manager.stop(loop.ErrStopped)
+	for _, h := range s.hosts {
+		if a := h.alive(); a != nil {
+			a.cancel(loop.ErrStopped)
+			<-a.loop.Done()
+		}
+	}
+	if r != nil {
+		s.failed(r.saver.Close(ctx))
+	}
+	s.world.Close()
+	s.group.Wait()
+	for _, h := range s.hosts {
+		for _, q := range h.inOrder() {
+			q.cancel()
+			s.books.missed(q.id, q.stream.Account(end))
+			for _, f := range q.held {
+				f.cancel()
+				s.books.inFlight(q.id, f.Captured)
+			}
+		}
+	}
+	run := s.books.col.End(end)
+	machines := []string{core.WorldMachine, core.ManagerMachine}
+	for _, h := range s.hosts {
+		machines = append(machines, h.name)
+	}
+	run.TraceSHA256 = s.books.trace(machines...)
+	return run, s.err
+}
+
+// host returns the node of that id if it lives in this process, else nil.
+func (s *System) host(id core.NodeID) *host {
+	if i := s.bed.Node(id); i >= 0 {
+		return s.hosts[i]
+	}
+	return nil
+}
+
+// managerID is the node that runs the query manager.
+func (s *System) managerID() core.NodeID { return s.bed.Nodes[s.bed.Manager].ID }
+
+// views tells how a node's services run now.
+func (s *System) views(node int) []core.ServiceView { return s.hosts[node].views() }
+
+// learn remembers a query's key.
+func (s *System) learn(q *core.Query) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys[q.ID] = q.Key
+}
+
+// keyOf returns the key that names a query's draws: its own in this run, else one made up
+// of its number.
+func (s *System) keyOf(_ context.Context, run string, q core.QueryID) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.keys[q]; k != "" && run == s.run {
+		return k
+	}
+	return run + "/" + strconv.FormatUint(uint64(q), 10)
+}
+
+// ended takes note that a query has ended for good.
+func (s *System) ended(q core.QueryID, now core.Time) {
+	s.books.ended(q, now)
+	for _, h := range s.hosts {
+		if a := h.alive(); a != nil {
+			a.loop.Do(func() core.Event {
+				if n := h.queries[q]; n != nil && !n.stream.Ended() {
+					n.end(now)
+				}
+				return nil
+			})
+		}
+	}
+}
+
+// nodes returns what is known of nodes at h: of all where the query manager runs, else of
+// h itself.
+func (s *System) nodes(ctx context.Context, h *host) (all []core.NodeView, err error) {
+	if s.manager.host == h {
+		err = s.manager.read(ctx, func(r *reign) { all = r.core.Nodes() })
+		return all, err
+	}
+	a := h.alive()
+	if a == nil {
+		return nil, silence(ctx)
+	}
+	err = a.loop.Ask(ctx, func() {
+		n := core.NodeView{ID: h.id, Role: h.bed.Spec.Role, Class: h.bed.Class.Name, Up: true, Capacity: h.bed.World.Capacity, Load: h.sampled.Load}
+		for i := range h.sampled.Services {
+			n.Services = append(n.Services, h.sampled.Services[i].ServiceView)
+		}
+		all = []core.NodeView{n}
+	})
+	return all, err
+}
+
+// modelAt returns a model of a service at a node, nil if it cannot run there.
+func (s *System) modelAt(node core.NodeID, service string, model int) *kb.ServiceModel {
+	if h := s.host(node); h != nil {
+		return h.crew.model(service, model)
+	}
+	return nil
+}
