@@ -8,11 +8,14 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -177,4 +180,39 @@ func TestCertificateFiles(t *testing.T) {
 	assert.ErrorContains(t, err, "none")
 	_, err = serve.ClientTLS("", cert, ca)
 	assert.ErrorContains(t, err, "ours.pem")
+}
+
+// TestHTTP2: over one connection of HTTP/2, where a deadline that has passed ends a stream even if nobody is
+// writing, slow answers come and idle videos stay.
+func TestHTTP2(t *testing.T) {
+	a := newAuthority(t, "ours")
+	a.sign("cloud")
+	config, err := serve.TLS(a.file("cloud.pem"), a.file("cloud.key"), "")
+	require.NoError(t, err)
+	trust, err := serve.ClientTLS(a.file("ours.pem"), "", "")
+	require.NoError(t, err)
+	trust.ServerName = "192.0.2.1"
+	node := slow(8 * time.Second)
+	show := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for range 3 {
+			_, _ = io.WriteString(w, "part")
+			w.(http.Flusher).Flush()
+			time.Sleep(time.Minute)
+		}
+	})
+	h := serve.SideCloud(node.SideChannel(), show)
+	online(t, h, serve.Options{TLS: config, Stall: 2 * time.Second, Timeout: 10 * time.Second}, func(t *testing.T, l *line) {
+		l.scheme, l.http.TLSClientConfig, l.http.ForceAttemptHTTP2 = "https", trust, true
+		for range 2 {
+			a := l.ask(t.Context(), http.MethodPost, "/user/update_node_addr", wire.JSONType, strings.NewReader(valid["/user/update_node_addr"]))
+			require.NoError(t, a.err)
+			assert.Equal(t, "HTTP/2.0", a.proto)
+			assert.Equal(t, 200, a.code, a.body)
+			assert.Equal(t, 8*time.Second, a.took)
+		}
+		video := l.get("/user/video/GLOBAL_ID_7")
+		require.NoError(t, video.err)
+		assert.Equal(t, "partpartpart", video.body)
+		assert.Equal(t, 3*time.Minute, video.took)
+	})
 }
