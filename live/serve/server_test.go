@@ -29,6 +29,7 @@ type line struct {
 	served chan error
 	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
 	http   *http.Transport
+	scheme string
 }
 
 const lineAddr = "127.0.0.1:5000"
@@ -42,7 +43,7 @@ func online(t *testing.T, h serve.Handlers, o serve.Options, f func(t *testing.T
 		n := &pipenet.Net{}
 		at, err := n.Listen(lineAddr)
 		require.NoError(t, err)
-		l := &line{t, s, make(chan error, 1), n.Dialer(netip.MustParseAddr("127.0.0.2")), nil}
+		l := &line{t, s, make(chan error, 1), n.Dialer(netip.MustParseAddr("127.0.0.2")), nil, "http"}
 		go func() { l.served <- s.Serve(at) }()
 		l.http = &http.Transport{DialContext: l.dial}
 		f(t, l)
@@ -63,17 +64,18 @@ func (l *line) conn() net.Conn {
 
 // answer is what a request came to.
 type answer struct {
-	code int
-	body string
-	head http.Header
-	err  error
-	took time.Duration
+	code  int
+	body  string
+	head  http.Header
+	err   error
+	took  time.Duration
+	proto string
 }
 
 // ask makes a request, and waits for the whole answer.
 func (l *line) ask(ctx context.Context, method, target, kind string, body io.Reader) answer {
 	start := time.Now()
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+lineAddr+target, body)
+	r, err := http.NewRequestWithContext(ctx, method, l.scheme+"://"+lineAddr+target, body)
 	require.NoError(l.t, err)
 	if kind != "" {
 		r.Header.Set("Content-Type", kind)
@@ -84,7 +86,7 @@ func (l *line) ask(ctx context.Context, method, target, kind string, body io.Rea
 	}
 	b, err := io.ReadAll(w.Body)
 	w.Body.Close()
-	return answer{w.StatusCode, string(b), w.Header, err, time.Since(start)}
+	return answer{w.StatusCode, string(b), w.Header, err, time.Since(start), w.Proto}
 }
 
 func (l *line) get(target string) answer {

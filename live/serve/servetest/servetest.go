@@ -222,6 +222,9 @@ var film = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	<-r.Context().Done()
 })
 
+// SideChannel returns the side channel of n, for who has a video of his own.
+func (n *Node) SideChannel() serve.SideChannel { return side{n} }
+
 // Handlers returns the handlers of a port, answered by n.
 func (n *Node) Handlers(p wire.Port) serve.Handlers {
 	switch p {
