@@ -32,7 +32,7 @@
 // It shows as many objects as the content says, whole, and Picture.Objects tells where
 // each is; the mean of their areas is the content's. So what a service finds can be
 // compared with the truth. Objects move at about the content's speed. Two runs with one
-// seed show the same, pixel by pixel.
+// seed show the same, pixel by pixel, on one kind of processor.
 //
 // # Strictness
 //

@@ -70,10 +70,10 @@ type actor struct {
 // the scene's to within the rounding of one box, as far as boxes can be that large.
 func (s *stage) actors(k int64) []actor {
 	sc := s.content.Scene(k)
-	n := min(int(math.Floor(sc.Objects+.5)), maxActors)
-	if n <= 0 {
+	if !(sc.Objects >= .5) {
 		return nil
 	}
+	n := int(min(math.Floor(sc.Objects+.5), maxActors))
 	if sc.Area <= 0 {
 		sc.Area = typicalArea(s.class)
 	}
