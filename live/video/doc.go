@@ -11,8 +11,8 @@
 //
 // Each kind is one file, which registers itself: drawn.go (no url), mjpeg.go, folder.go
 // and ffmpeg.go. To add one, write a file that registers a kind; if it reads pictures
-// that somebody else made, hand an opener to newReal, and the rest is done:
-// real.go with its three ways to read (follow.go a camera, play.go a file, in real time and
+// that somebody else made, hand an opener to newFootage, and the rest is done:
+// footage.go with its three ways to read (follow.go a camera, play.go a file, in real time and
 // on demand), which hand their newest frame over by feed.go. split.go cuts JPEGs out of a stream,
 // picture.go decodes when somebody looks, encode.go resizes.
 //

@@ -117,6 +117,12 @@ func largest(w []uint32) int {
 
 // scalePlane fills d with s: first down, then across.
 func scalePlane(d, s *plane) {
+	if d.w == s.w && d.h == s.h {
+		for y := range d.h {
+			copy(d.pix[y*d.stride:][:d.w], s.pix[y*s.stride:])
+		}
+		return
+	}
 	down, across := taps(s.h, d.h), taps(s.w, d.w)
 	row := make([]uint32, s.w)
 	for y := range down {

@@ -36,7 +36,7 @@ func init() {
 				return nil, fmt.Errorf("%s is read by the program ffmpeg, which is not there; install it (apt-get install ffmpeg)", at.name())
 			}
 			args := ffmpegArgs(o, at)
-			return newReal(ctx, o, at, at.endless(), func(ctx context.Context) (reader, error) {
+			return newFootage(ctx, o, at, at.endless(), func(ctx context.Context) (reader, error) {
 				return startFFmpeg(ctx, program, at.name(), args)
 			}), nil
 		},
@@ -70,10 +70,8 @@ func (at *location) endless() bool {
 func ffmpegArgs(o *Options, at *location) []string {
 	c := &o.Camera
 	args := []string{"-nostdin", "-hide_banner", "-loglevel", "error"}
-	input, allowed := "", "file"
-	if at.url == nil {
-		input = "file:" + at.path // a path could else be taken for an option or a protocol
-	} else {
+	input, allowed := "file:"+at.path, "file" // without file: a path could be taken for a protocol
+	if at.url != nil {
 		input, allowed = at.url.String(), ffmpegSchemes[at.scheme]
 	}
 	args = append(args, "-protocol_whitelist", allowed)
@@ -82,7 +80,8 @@ func ffmpegArgs(o *Options, at *location) []string {
 	}
 	filter := fmt.Sprintf("scale=%d:%d", c.Resolution.Width, c.Resolution.Height)
 	if at.endless() {
-		args = append(args, "-fflags", "nobuffer", "-i", input, "-fps_mode", "passthrough")
+		// Without a bound ffmpeg looks at a stream for 5 s before it shows any of it.
+		args = append(args, "-fflags", "nobuffer", "-analyzeduration", "1000000", "-i", input, "-fps_mode", "passthrough")
 	} else {
 		args = append(args, "-i", input)
 		filter = "fps=" + strconv.FormatFloat(c.FPS, 'f', -1, 64) + "," + filter

@@ -23,7 +23,7 @@ func init() {
 			if _, err := openFolder(ctx, at.path); err != nil {
 				return nil, err
 			}
-			return newReal(ctx, o, at, false, func(ctx context.Context) (reader, error) { return openFolder(ctx, at.path) }), nil
+			return newFootage(ctx, o, at, false, func(ctx context.Context) (reader, error) { return openFolder(ctx, at.path) }), nil
 		},
 	})
 }

@@ -18,27 +18,27 @@ const (
 )
 
 // follow reads a camera that gives pictures when it likes, and comes back to it
-// whenever it fails.
-func (r *real) follow(ctx context.Context) error {
+// whenever it fails, until ctx ends.
+func (r *footage) follow(ctx context.Context) error {
 	failures := int64(0)
 	for {
 		seen, err := r.connection(ctx, failures > 0)
 		if ctx.Err() != nil {
-			return nil
+			return ctx.Err()
 		}
 		if seen {
 			failures = 0
 		}
 		r.o.report(err)
 		if !pause(ctx, r.o.backoff(failures)) {
-			return nil
+			return ctx.Err()
 		}
 		failures++
 	}
 }
 
 // connection follows one opening to its end.
-func (r *real) connection(ctx context.Context, failed bool) (seen bool, err error) {
+func (r *footage) connection(ctx context.Context, failed bool) (seen bool, err error) {
 	p, err := r.begin(ctx)
 	if err != nil {
 		return false, err
@@ -66,7 +66,7 @@ func (r *real) connection(ctx context.Context, failed bool) (seen bool, err erro
 // scenario's, and pictures come early and late, so a number may be behind by one
 // frame, in order that none is left out; it is never ahead. What comes faster than the camera's
 // rate replaces what has the same number.
-func (r *real) arrived(pic *Picture) {
+func (r *footage) arrived(pic *Picture) {
 	now := r.o.Clock.Now()
 	k := lastFrame(r.o, now)
 	if k < 0 {

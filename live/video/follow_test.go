@@ -138,9 +138,9 @@ func TestMJPEG(t *testing.T) {
 func TestArrivalNumbers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &Options{Camera: core.Camera{ID: "gate", FPS: 10}, Clock: loop.NewClock(), Phase: 50 * core.Millisecond}
-		r := &real{feed: newFeed(), o: o}
+		r := &footage{feed: newFeed(), o: o}
 		arrive := func(ms int) int64 {
-			time.Sleep(time.Duration(o.Clock.Until(core.Time(ms) * core.Millisecond)))
+			time.Sleep(o.Clock.Until(core.Time(ms) * core.Millisecond))
 			r.arrived(&Picture{})
 			if r.newest.Picture == nil {
 				return -1
@@ -230,8 +230,10 @@ func TestSilence(t *testing.T) {
 func TestMJPEGRefuses(t *testing.T) {
 	for want, h := range map[string]http.HandlerFunc{
 		"401 Unauthorized; write http://USER:PASSWORD@HOST": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) },
-		"404 Not Found":              func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
-		"redirects are not followed": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://elsewhere/", http.StatusFound) },
+		"404 Not Found": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
+		"redirects are not followed": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://elsewhere/", http.StatusFound)
+		},
 		`"text/html", which is no MJPEG stream`: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			io.WriteString(w, "<html>")

@@ -22,7 +22,7 @@ func init() {
 			return 0
 		},
 		open: func(ctx context.Context, o *Options, at *location) (Source, error) {
-			return newReal(ctx, o, at, true, func(ctx context.Context) (reader, error) { return openMJPEG(ctx, o, at) }), nil
+			return newFootage(ctx, o, at, true, func(ctx context.Context) (reader, error) { return openMJPEG(ctx, o, at) }), nil
 		},
 	})
 }

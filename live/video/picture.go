@@ -105,6 +105,16 @@ func ToYCbCr(m image.Image) *image.YCbCr {
 		scaleTo(d, s)
 		return d
 	}
+	at := func(x, y int) (r, g, b uint8) {
+		r16, g16, b16, _ := m.At(x, y).RGBA()
+		return uint8(r16 >> 8), uint8(g16 >> 8), uint8(b16 >> 8)
+	}
+	if s, ok := m.(image.RGBA64Image); ok { // does not allocate
+		at = func(x, y int) (r, g, b uint8) {
+			c := s.RGBA64At(x, y)
+			return uint8(c.R >> 8), uint8(c.G >> 8), uint8(c.B >> 8)
+		}
+	}
 	// Colour is summed over the up to four pixels that share it.
 	cw := (b.Dx() + 1) / 2
 	sums := make([][3]int, cw)
@@ -113,8 +123,7 @@ func ToYCbCr(m image.Image) *image.YCbCr {
 			clear(sums)
 		}
 		for x := range b.Dx() {
-			r, g, bl, _ := m.At(b.Min.X+x, b.Min.Y+y).RGBA()
-			yy, cb, cr := color.RGBToYCbCr(uint8(r>>8), uint8(g>>8), uint8(bl>>8))
+			yy, cb, cr := color.RGBToYCbCr(at(b.Min.X+x, b.Min.Y+y))
 			d.Y[y*d.YStride+x] = yy
 			s := &sums[x/2]
 			s[0], s[1], s[2] = s[0]+int(cb), s[1]+int(cr), s[2]+1

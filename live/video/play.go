@@ -10,7 +10,7 @@ import (
 
 // play shows a file as a camera would: from the frame at which it is opened on, one
 // picture for each camera frame, at its time. Who is late catches up.
-func (r *real) play(ctx context.Context) error {
+func (r *footage) play(ctx context.Context) error {
 	k := max(lastFrame(r.o, r.o.Clock.Now()), 0)
 	return r.passes(ctx, func(pic *Picture) error {
 		at := result.FrameTime(k, r.o.Phase, r.o.Camera.FPS)
@@ -26,7 +26,7 @@ func (r *real) play(ctx context.Context) error {
 }
 
 // readOn reads a file when somebody asks.
-func (r *real) readOn(ctx context.Context) error {
+func (r *footage) readOn(ctx context.Context) error {
 	want, err := r.want(ctx)
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func (r *real) readOn(ctx context.Context) error {
 
 // passes reads a file to its end, again and again if the camera loops, and gives every
 // picture to f, nil for a broken one, until f has an error.
-func (r *real) passes(ctx context.Context, f func(*Picture) error) error {
+func (r *footage) passes(ctx context.Context, f func(*Picture) error) error {
 	for {
 		used, err := r.pass(ctx, f)
 		switch {
@@ -64,7 +64,7 @@ func (r *real) passes(ctx context.Context, f func(*Picture) error) error {
 }
 
 // pass reads a file once and returns how many pictures of it could be used.
-func (r *real) pass(ctx context.Context, f func(*Picture) error) (used int, err error) {
+func (r *footage) pass(ctx context.Context, f func(*Picture) error) (used int, err error) {
 	p, err := r.begin(ctx)
 	if err != nil {
 		return 0, r.o.failed(err)

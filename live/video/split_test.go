@@ -38,7 +38,7 @@ func TestSplitter(t *testing.T) {
 	a, b, c := flat(t, 16, 16, 50), flat(t, 24, 16, 90), flat(t, 32, 16, 200)
 	// A thumbnail within a picture's header is part of it, and a scan may hold ff 00 and restarts.
 	app := append([]byte{0xff, 0xd8, 0xff, 0xe1, byte((len(b) + 2) >> 8), byte(len(b) + 2)}, b...)
-	withThumbnail := append(app, a[2:]...)
+	app = append(app, a[2:]...)
 	brokenHeader := append([]byte{0xff, 0xd8, 0xff, 0xe0, 0, 1}, a[2:]...)
 	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 	for name, c := range map[string]struct {
@@ -49,7 +49,7 @@ func TestSplitter(t *testing.T) {
 		"multipart":               {join(part(a), part(b), part(c)), []int{16, 24, 32}},
 		"rubbish between":         {join([]byte("\xff\xff\x00\xff\xd9 HTTP"), a, []byte{0xff, 0xff}, b, bytes.Repeat([]byte("x"), 200_000), c), []int{16, 24, 32}},
 		"fill bytes":              {join(a[:2], []byte{0xff, 0xff, 0xff}, a[2:], b), []int{16, 24}},
-		"a thumbnail":             {join(withThumbnail, c), []int{16, 32}},
+		"a thumbnail":             {join(app, c), []int{16, 32}},
 		"breaks off, and goes on": {join(part(a[:len(a)-9]), part(b)), []int{24}},
 		"breaks off in a header":  {join(a[:30], b, c), []int{32}}, // b's first bytes are taken for the rest of a's segment
 		"a broken header":         {join(brokenHeader, c), []int{32}},

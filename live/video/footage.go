@@ -24,8 +24,8 @@ type opener func(ctx context.Context) (reader, error)
 // broken is the error of one picture of a video that goes on.
 type broken struct{ error }
 
-// real is a source that reads pictures which somebody else made.
-type real struct {
+// footage is a source that reads pictures which somebody else made.
+type footage struct {
 	*feed
 	o      *Options
 	name   string
@@ -34,11 +34,11 @@ type real struct {
 	done   chan struct{}
 }
 
-// newReal starts a source. Endless says that there is no end by plan and that pictures
+// newFootage starts a source. Endless says that there is no end by plan and that pictures
 // come by themselves: a camera, not a file.
-func newReal(ctx context.Context, o *Options, at *location, endless bool, open opener) Source {
+func newFootage(ctx context.Context, o *Options, at *location, endless bool, open opener) Source {
 	ctx, cancel := context.WithCancel(ctx)
-	r := &real{feed: newFeed(), o: o, name: at.name(), open: open, cancel: cancel, done: make(chan struct{})}
+	r := &footage{feed: newFeed(), o: o, name: at.name(), open: open, cancel: cancel, done: make(chan struct{})}
 	run := r.play
 	switch {
 	case o.Camera.Mode == core.ModeFile:
@@ -59,10 +59,10 @@ func newReal(ctx context.Context, o *Options, at *location, endless bool, open o
 }
 
 // Next implements Source.
-func (r *real) Next(ctx context.Context, from int64) (Frame, error) { return r.next(ctx, from) }
+func (r *footage) Next(ctx context.Context, from int64) (Frame, error) { return r.next(ctx, from) }
 
 // Close implements Source.
-func (r *real) Close() error {
+func (r *footage) Close() error {
 	r.cancel()
 	<-r.done
 	return nil
@@ -71,7 +71,7 @@ func (r *real) Close() error {
 // opening is an opened video that fails when it is silent for too long.
 type opening struct {
 	reader
-	r      *real
+	r      *footage
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	silent *time.Timer
@@ -79,7 +79,7 @@ type opening struct {
 }
 
 // begin opens the video.
-func (r *real) begin(ctx context.Context) (*opening, error) {
+func (r *footage) begin(ctx context.Context) (*opening, error) {
 	p := &opening{r: r}
 	p.ctx, p.cancel = context.WithCancelCause(ctx)
 	p.silent = time.AfterFunc(r.o.patience(), func() {
