@@ -47,7 +47,7 @@ $(GOLANGCI):
 	GOBIN=$(BIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv $(BIN)/golangci-lint $@
 
-## deps: install what tests and benchmarks need beside Go: a C and a C++ compiler, PostgreSQL (apt, with sudo if not root)
+## deps: install what tests and benchmarks need beside Go: a C and a C++ compiler, PostgreSQL, ffmpeg (apt, with sudo if not root)
 .PHONY: deps
 deps:
 	@if ! command -v gcc >/dev/null || ! command -v g++ >/dev/null; then \
@@ -62,6 +62,11 @@ deps:
 			echo "create_main_cluster = false" | $(SUDO) tee /etc/postgresql-common/createcluster.conf >/dev/null; } && \
 		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 \
 			apt-get install -y -qq --no-install-recommends postgresql; \
+	fi
+	@if ! command -v ffmpeg >/dev/null; then \
+		echo "installing ffmpeg (live/video reads files and RTSP with it)"; \
+		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends ffmpeg; \
 	fi
 
 ## golden: write the golden files of tests again (look at the difference before you commit it)
@@ -112,7 +117,7 @@ soak:
 ## fuzz: each fuzz target for 30 seconds
 .PHONY: fuzz
 fuzz:
-	@for p in ./kb ./scenarios ./live/wire; do \
+	@for p in ./kb ./scenarios ./live/wire ./live/video; do \
 		for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
 			$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 30s $$p || exit 1; \
 		done; \
