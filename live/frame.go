@@ -6,9 +6,9 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"time"
 
 	"vidq/core"
+	"vidq/live/video"
 	"vidq/scenarios"
 	"vidq/scenarios/testbed"
 )
@@ -21,8 +21,10 @@ type query struct {
 	stream testbed.Stream
 	held   []*held        // captured and not released, oldest first
 	stages []*hostedStage // by stage: where it ran last
-	timer  *time.Timer    // the capture that is asked for; nil = none
-	asked  uint64         // captures; a timer of an earlier one is void
+	asked  uint64         // captures; what comes for an earlier one is void
+
+	waiting func()       // gives up the capture that is asked for; nil = none is
+	source  video.Source // the query's own, of a file; nil = not opened
 }
 
 // held is a captured frame that its job has not released yet.
@@ -31,6 +33,7 @@ type held struct {
 	ctx     context.Context // of its calls; ends with the release
 	cancel  context.CancelFunc
 	answers answers
+	picture bool // the store holds its pixels
 }
 
 // know makes a query known to its host.
@@ -46,6 +49,7 @@ func (h *host) know(q *core.Query) {
 	h.queries[q.ID] = n
 	h.sys.learn(q)
 	h.sys.books.query(q.ID, n.stream.Info())
+	h.eyes.channel.Open(q.ID)
 }
 
 // stream returns the stream of a query: of the scenario's, or of one that somebody has
@@ -82,32 +86,41 @@ func (q *query) capture(a *agent, c *core.Capture) {
 	q.cancel()
 	at, missed := q.stream.Ask(a.now, c)
 	q.h.sys.books.missed(q.id, missed)
-	if at == core.Never {
-		return
-	}
 	q.asked++
 	number := q.asked
-	q.timer = q.h.sys.clock.At(at, func() {
-		a.loop.Do(func() core.Event {
-			if q.asked != number || q.timer == nil {
-				return nil
-			}
-			return q.take(a, at)
+	source, err := q.h.eyes.of(q.h.sys.life, q)
+	switch {
+	case err != nil:
+		q.h.log.Error("the video cannot be opened", "camera", q.stream.Cam.Spec.ID, "error", err)
+	case source != nil:
+		ctx, cancel := context.WithCancel(a.ctx)
+		q.waiting = cancel
+		want := q.stream.Want()
+		q.h.sys.group.Go(func() { q.wait(ctx, a, source, want, number) })
+	case at < core.Never:
+		timer := q.h.sys.clock.At(at, func() {
+			a.loop.Do(func() core.Event {
+				if q.asked != number || q.waiting == nil {
+					return nil
+				}
+				return q.take(a, at)
+			})
 		})
-	})
+		q.waiting = func() { timer.Stop() }
+	}
 }
 
 // cancel gives up the capture that is asked for.
 func (q *query) cancel() {
-	if q.timer != nil {
-		q.timer.Stop()
-		q.timer = nil
+	if q.waiting != nil {
+		q.waiting()
+		q.waiting = nil
 	}
 }
 
 // take takes the frame that was asked for, which has existed since at.
 func (q *query) take(a *agent, at core.Time) core.Event {
-	q.timer = nil
+	q.cancel()
 	f := new(held)
 	read, ok := q.stream.Take(at, &f.Frame)
 	if q.stream.Cam.Mode == core.ModeFile {
@@ -116,9 +129,22 @@ func (q *query) take(a *agent, at core.Time) core.Event {
 	if !ok {
 		return &core.VideoEnded{Query: q.id}
 	}
+	return q.hold(a, f)
+}
+
+// hold keeps a captured frame for the query's job.
+func (q *query) hold(a *agent, f *held) core.Event {
 	f.ctx, f.cancel = context.WithCancel(a.ctx)
 	q.held = append(q.held, f)
-	return &core.FrameCaptured{Query: q.id, CameraFrame: f.Number, At: at, Bytes: f.Bytes}
+	return &core.FrameCaptured{Query: q.id, CameraFrame: f.Number, At: f.Captured, Bytes: f.Bytes}
+}
+
+// drop lets go of a frame that was held.
+func (q *query) drop(f *held) {
+	f.cancel()
+	if f.picture {
+		q.h.eyes.store.Release(q.stream.Cam.Spec.ID, f.Number)
+	}
 }
 
 // pause notes that from now on nobody takes the query's frames.
@@ -130,7 +156,7 @@ func (q *query) pause(now core.Time, why core.Reason) {
 // lose is the end of the frames that the query's job held: its node is down.
 func (q *query) lose(now core.Time) {
 	for _, f := range q.held {
-		f.cancel()
+		q.drop(f)
 		q.h.sys.worldRecord(testbed.LostFrame(now, q.h.id, q.id, &f.Frame))
 	}
 	q.held = q.held[:0]
@@ -143,7 +169,7 @@ func (q *query) lose(now core.Time) {
 func (q *query) release(frame int64) {
 	for i, f := range q.held {
 		if f.Number == frame {
-			f.cancel()
+			q.drop(f)
 			q.held = slices.Delete(q.held, i, i+1)
 			break
 		}
@@ -165,6 +191,10 @@ func (h *host) forget(cam *testbed.Camera, frame int64) {
 func (q *query) end(now core.Time) {
 	q.h.sys.books.missed(q.id, q.stream.End(now))
 	q.cancel()
+	q.h.eyes.channel.End(q.id)
+	if q.source != nil {
+		_ = q.source.Close() // nothing more is wanted of it
+	}
 }
 
 // judge adds to a frame's record what the world alone knows of it.
@@ -177,5 +207,8 @@ func (h *host) judge(r *core.FrameRecord) {
 	if f := q.find(r.CameraFrame); f != nil {
 		q.stream.Judge(&f.Frame, r)
 		h.sys.books.note(core.WorldMachine, (*testbed.Shown)(r))
+		if r.Outcome == core.OutcomeDone {
+			h.eyes.show(q, f, r)
+		}
 	}
 }

@@ -23,6 +23,7 @@ type host struct {
 	net   Network
 	log   *slog.Logger
 	crew  crew
+	eyes  eyes
 
 	mu    sync.Mutex // of what follows
 	agent *agent     // nil = down
@@ -45,6 +46,7 @@ func newHost(s *System, index int) *host {
 	}
 	h.sampled.Capacity = bed.World.Capacity
 	h.crew.init(h)
+	h.eyes.init(h)
 	return h
 }
 

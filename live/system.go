@@ -30,8 +30,11 @@ type Options struct {
 	// Incarnation counts a node's starts: each is higher than all before. nil = the clock's
 	// wall time in milliseconds, which is where nothing is kept.
 	Incarnation func(core.NodeID) core.Incarnation
-	// Network returns how a node reaches the others; nil = by plain calls within the process.
-	Network func(s *System, node core.NodeID) Network
+	// Video gives the cameras pixels: those of their urls, drawn ones where there is none. Otherwise frames
+	// are counted only.
+	Video bool
+	// HTTP opens the nodes' ports, and has them reach each other over them; nil = by plain calls.
+	HTTP *HTTP
 
 	Log       *slog.Logger
 	Round     func(*core.RoundRecord)             // is told of every scheduling round; must not block
@@ -53,6 +56,9 @@ type System struct {
 	book    *book
 	books   *books
 	group   sync.WaitGroup
+	ports   ports
+	life    context.Context // of what all nodes share
+	end     context.CancelFunc
 
 	mu   sync.Mutex
 	keys map[core.QueryID]string // idempotency keys of queries
@@ -86,13 +92,11 @@ func New(o Options) (*System, error) {
 	for i := range bed.Nodes {
 		s.hosts = append(s.hosts, newHost(s, i))
 	}
+	s.manager = newManager(s, s.hosts[bed.Manager])
+	s.life, s.end = context.WithCancel(context.Background())
 	for _, h := range s.hosts {
 		h.net = local{s}
-		if o.Network != nil {
-			h.net = o.Network(s, h.id)
-		}
 	}
-	s.manager = newManager(s, s.hosts[bed.Manager])
 	return s, nil
 }
 
@@ -108,8 +112,32 @@ func (s *System) meta() result.Meta {
 	return m
 }
 
+// Open opens the nodes' ports and cameras. Errors tell which could not be opened, and what
+// to do; whatever was opened is closed again.
+func (s *System) Open() error {
+	err := s.ports.open(s)
+	for _, h := range s.hosts {
+		if err == nil {
+			err = h.eyes.open(s.life)
+		}
+	}
+	if err != nil {
+		s.close(s.life)
+	}
+	return err
+}
+
+// close ends what Open opened.
+func (s *System) close(ctx context.Context) {
+	s.end()
+	for _, h := range s.hosts {
+		h.eyes.close()
+	}
+	s.ports.close(ctx)
+}
+
 // Start starts every node at its phase, within the first second, and has the scenario's
-// queries submitted and its faults happen, until ctx ends.
+// queries submitted and its faults happen, until ctx ends. Open comes before.
 func (s *System) Start(ctx context.Context) {
 	for _, h := range s.hosts {
 		s.at(ctx, h.bed.Phase, func() {
@@ -143,13 +171,14 @@ func (s *System) Stop(ctx context.Context) (*result.Run, error) {
 		}
 	}
 	r := s.manager.alive()
-	s.manager.stop(loop.ErrStopped)
 	for _, h := range s.hosts {
 		if a := h.alive(); a != nil {
 			a.cancel(loop.ErrStopped)
 			<-a.loop.Done()
 		}
 	}
+	s.close(ctx) // what is under way at the query manager is still answered
+	s.manager.stop(loop.ErrStopped)
 	if r != nil {
 		s.failed(r.saver.Close(ctx))
 	}
@@ -158,6 +187,9 @@ func (s *System) Stop(ctx context.Context) (*result.Run, error) {
 	for _, h := range s.hosts {
 		for _, q := range h.inOrder() {
 			q.cancel()
+			if q.source != nil {
+				_ = q.source.Close() // there is nothing that could be done
+			}
 			s.books.missed(q.id, q.stream.Account(end))
 			for _, f := range q.held {
 				f.cancel()

@@ -168,10 +168,19 @@ func (s *Stream) Take(now core.Time, f *Frame) (read int64, ok bool) {
 	if spec := &s.Cam.Spec.Camera; s.Cam.Mode == core.ModeFile && spec.Length > 0 && !spec.Loop && s.want >= spec.Length {
 		return spec.Length, false
 	}
-	s.cursor, s.read = s.want+1, now
-	f.Number, f.Captured, f.Encoded = s.want, now, false
-	f.Scene, f.Video, f.Bytes = s.Cam.Scene(s.want), s.video, s.encoder.Size(s.video, s.want)
+	s.TakeFrame(now, s.want, f)
 	return s.cursor, true
+}
+
+// Want is the camera frame that is waited for.
+func (s *Stream) Want() int64 { return s.want }
+
+// TakeFrame takes camera frame k, captured at an instant, into f: of a video, which may have dropped the
+// one that was asked for.
+func (s *Stream) TakeFrame(at core.Time, k int64, f *Frame) {
+	s.cursor, s.read = k+1, at
+	f.Number, f.Captured, f.Encoded = k, at, false
+	f.Scene, f.Video, f.Bytes = s.Cam.Scene(k), s.video, s.encoder.Size(s.video, k)
 }
 
 // Encode makes f what v encodes it as, if it is not yet.
