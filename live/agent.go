@@ -103,8 +103,8 @@ func (a *agent) sample() core.Event {
 	m.Links = m.Links[:0]
 	for i := range h.sys.bed.Links {
 		d := &h.sys.bed.Links[i]
-		if d.From != h.index {
-			continue
+		if d.From != h.index || h.sys.o.RealLinks {
+			continue // what real links carry is not seen
 		}
 		l := core.LinkSample{From: h.id, To: h.sys.bed.Nodes[d.To].ID}
 		h.sys.world.Link(i).With(func(now core.Time, w *world.Link) {

@@ -104,16 +104,17 @@ func (c *call) walk() {
 	if !c.prepare() {
 		return
 	}
-	w, here, to := c.h.sys.world, c.h.index, c.stage.to
-	if to < 0 || to != here && !w.Linked(here, to) {
-		c.done(nil, core.CallUnreachable, c.h.sys.clock.Now())
+	links, here, to := c.h.sys.links, c.h.index, c.stage.to
+	if to < 0 || to != here && !links.Linked(here, to) {
+		c.done(nil, core.CallUnreachable, 0)
 		return
 	}
 	key := c.stream.Transfers(c.CameraFrame)
-	if to != here && w.Transfer(c.f.ctx, here, to, c.id, c.Sent, testbed.AttemptKey(key, &c.Ref, 0)) != nil {
+	if to != here && links.Transfer(c.f.ctx, here, to, c.id, c.Sent, testbed.AttemptKey(key, &c.Ref, 0)) != nil {
 		return
 	}
-	a, _, _, err := c.h.net.Execute(c.f.ctx, c.Node, c.Service, c.task(), c.ref())
+	began := c.h.sys.clock.Now()
+	a, sent, got, err := c.h.net.Execute(c.f.ctx, c.Node, c.Service, c.task(), c.ref())
 	failed := client.CallError(err)
 	if failed == core.CallTimeout {
 		return // which core finds out by itself
@@ -122,10 +123,27 @@ func (c *call) walk() {
 	if failed != core.CallOK {
 		c.Got = 0
 	}
-	if to != here && w.Transfer(c.f.ctx, to, here, c.id, c.Got, testbed.AttemptKey(key, &c.Ref, 1)) != nil {
+	if c.h.sys.o.RealLinks && to != here {
+		c.Sent, c.Got = float64(sent), float64(got)
+		c.done(a, failed, c.back(answered-began, a))
 		return
 	}
-	c.done(a, failed, answered)
+	if to != here && links.Transfer(c.f.ctx, to, here, c.id, c.Got, testbed.AttemptKey(key, &c.Ref, 1)) != nil {
+		return
+	}
+	c.done(a, failed, c.h.sys.clock.Now()-answered)
+}
+
+// back is how long an answer was under way over a real link, where only the round trip is known: what is
+// not the service's is shared out by the bytes of either way.
+func (c *call) back(roundTrip core.Time, a *wire.TaskAnswer) core.Time {
+	if a != nil {
+		roundTrip -= a.Service + a.Queue
+	}
+	if all := c.Sent + c.Got; all > 0 && roundTrip > 0 {
+		return core.Time(float64(roundTrip) * (c.Got / all))
+	}
+	return 0
 }
 
 // prepare encodes the frame, or waits for who does, and spends what a call costs its host
@@ -189,10 +207,9 @@ func (c *call) task() *wire.Task {
 	return &wire.Task{Encoding: wire.EncodingJPEG, Image: blank, Size: blankSize, Crops: true}
 }
 
-// done tells the job manager of the answer.
-func (c *call) done(a *wire.TaskAnswer, err core.CallError, answered core.Time) {
-	now := c.h.sys.clock.Now()
-	ev := &core.StageDone{Ref: c.Ref, Err: err, Sent: c.Sent, Got: c.Got, Encode: c.encode, Return: now - answered}
+// done tells the job manager of the answer, which was under way for back.
+func (c *call) done(a *wire.TaskAnswer, err core.CallError, back core.Time) {
+	ev := &core.StageDone{Ref: c.Ref, Err: err, Sent: c.Sent, Got: c.Got, Encode: c.encode, Return: back}
 	if err == core.CallOK {
 		ev.Work, ev.Wait = a.Service, a.Queue
 		ev.Objects, ev.Area, ev.Counted = c.Figures.Objects, c.Area, true

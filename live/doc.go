@@ -11,7 +11,7 @@
 //     frame.go the frames that its jobs hold
 //   - call.go is a stage call's walk, crew.go the compute services that it ends at
 //   - manager.go is the query manager; queries.go what it does for users, nodes.go for nodes
-//   - exchange.go matches answers to requests; post.go sends messages, network.go says how:
+//   - exchange.go matches answers to requests; post.go sends messages, network.go says how (links.go with which delay):
 //     within the process or over HTTP
 //   - book.go knows who is where; ports.go opens the nodes' ports
 //   - user.go submits the scenario's queries, faults.go has its faults happen, books.go keeps

@@ -11,10 +11,15 @@ import (
 func (s *System) schedule(ctx context.Context) {
 	for i := range s.o.Scenario.Faults {
 		f := &s.o.Scenario.Faults[i]
-		s.at(ctx, f.At, func() { s.fault(ctx, i, true) })
-		if end := f.At.Add(f.For); f.For < core.Never && end < core.Never {
-			s.at(ctx, end, func() { s.fault(ctx, i, false) })
+		end := core.Never
+		if f.For < core.Never {
+			end = f.At.Add(f.For)
 		}
+		if end <= s.clock.Now() {
+			continue // before the restart of a system whose time goes on
+		}
+		s.at(ctx, f.At, func() { s.fault(ctx, i, true) })
+		s.at(ctx, end, func() { s.fault(ctx, i, false) })
 	}
 }
 
@@ -60,7 +65,7 @@ func (s *System) fault(ctx context.Context, i int, begin bool) {
 
 // fail takes a node down with all that runs there.
 func (s *System) fail(h *host) {
-	if s.manager != nil && s.manager.host == h {
+	if s.manages(h) {
 		s.manager.stop(errDown)
 	}
 	h.fail()
@@ -68,7 +73,7 @@ func (s *System) fail(h *host) {
 
 // recover ends what took a node down.
 func (s *System) recover(ctx context.Context, h *host) {
-	if h.recover() && s.manager != nil && s.manager.host == h {
+	if h.recover() && s.manages(h) {
 		s.failed(s.manager.start(ctx))
 	}
 }

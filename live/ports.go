@@ -55,13 +55,13 @@ func (p *ports) open(s *System) error {
 	if o == nil {
 		return nil
 	}
-	for _, h := range s.hosts {
+	for _, h := range s.here {
 		c := client.New(p.clientOptions(s, h))
 		p.clients = append(p.clients, c)
 		h.net = remote{s, c}
 		own := []serve.Handlers{serve.Work(jobs{h}, s.book), serve.Compute(&h.crew), serve.SideEdge(h.eyes.channel)}
 		at := []wire.Port{wire.PortJobs, wire.PortServices, wire.PortSideEdge}
-		if s.manager.host == h {
+		if s.manages(h) {
 			relay := sidechan.NewRelay(&http.Client{Transport: p.transport(s, h)}, s.manager.sideAddr)
 			own = append(own, serve.Manager(s.manager, s.manager, s.book), serve.SideCloud(s.manager, relay))
 			at = append(at, wire.PortManager, wire.PortSideCloud)

@@ -21,7 +21,7 @@ func (s *System) message(from, to core.NodeID, m core.Message, deliver func()) {
 		a, b = s.bed.Manager, s.bed.Manager
 	}
 	if a >= 0 && b >= 0 {
-		s.world.Message(a, b, m, deliver)
+		s.links.Message(a, b, m, deliver)
 	}
 }
 

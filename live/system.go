@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -26,7 +27,13 @@ type Options struct {
 	Seed      uint64
 	Clock     loop.Clock // stands at t = 0 when the scenario begins
 
-	Store Store // of the query manager
+	// Nodes are those that live in this process; nil = all. Links must be real unless all do.
+	Nodes []core.NodeID
+	// RealLinks says that messages and calls take what the network takes; otherwise the scenario's links
+	// are emulated.
+	RealLinks bool
+
+	Store Store // of the query manager; nil where it does not run
 	// Incarnation counts a node's starts: each is higher than all before. nil = the clock's
 	// wall time in milliseconds, which is where nothing is kept.
 	Incarnation func(core.NodeID) core.Incarnation
@@ -51,8 +58,10 @@ type System struct {
 	bed     *testbed.Testbed
 	clock   loop.Clock
 	world   *emu.World
-	hosts   []*host // by node
-	manager *manager
+	links   links
+	hosts   []*host  // by node; nil = lives elsewhere
+	here    []*host  // those that live in this process
+	manager *manager // nil = runs elsewhere
 	book    *book
 	books   *books
 	group   sync.WaitGroup
@@ -89,15 +98,37 @@ func New(o Options) (*System, error) {
 	}
 	s.world = emu.NewWorld(s.clock, bed)
 	s.books = newBooks(s.meta(), o.Records)
-	for i := range bed.Nodes {
-		s.hosts = append(s.hosts, newHost(s, i))
-	}
-	s.manager = newManager(s, s.hosts[bed.Manager])
 	s.life, s.end = context.WithCancel(context.Background())
-	for _, h := range s.hosts {
-		h.net = local{s}
+	return s, s.settle()
+}
+
+// settle makes the nodes that live in this process.
+func (s *System) settle() error {
+	s.links = s.world
+	if s.o.RealLinks {
+		s.links = realLinks{s}
 	}
-	return s, nil
+	for _, id := range s.o.Nodes {
+		if s.bed.Node(id) < 0 {
+			return fmt.Errorf("the scenario has no node %q", id)
+		}
+	}
+	s.hosts = make([]*host, len(s.bed.Nodes))
+	for i := range s.bed.Nodes {
+		if s.o.Nodes != nil && !slices.Contains(s.o.Nodes, s.bed.Nodes[i].ID) {
+			continue
+		}
+		h := newHost(s, i)
+		h.net = local{s}
+		s.hosts[i], s.here = h, append(s.here, h)
+		if i == s.bed.Manager {
+			s.manager = newManager(s, h)
+		}
+	}
+	if len(s.here) < len(s.hosts) && (s.o.HTTP == nil || !s.o.RealLinks) {
+		return errors.New("nodes of several processes reach each other by HTTP, over real links only")
+	}
+	return nil
 }
 
 func (s *System) meta() result.Meta {
@@ -116,7 +147,7 @@ func (s *System) meta() result.Meta {
 // to do; whatever was opened is closed again.
 func (s *System) Open() error {
 	err := s.ports.open(s)
-	for _, h := range s.hosts {
+	for _, h := range s.here {
 		if err == nil {
 			err = h.eyes.open(s.life)
 		}
@@ -130,7 +161,7 @@ func (s *System) Open() error {
 // close ends what Open opened.
 func (s *System) close(ctx context.Context) {
 	s.end()
-	for _, h := range s.hosts {
+	for _, h := range s.here {
 		h.eyes.close()
 	}
 	s.ports.close(ctx)
@@ -139,15 +170,17 @@ func (s *System) close(ctx context.Context) {
 // Start starts every node at its phase, within the first second, and has the scenario's
 // queries submitted and its faults happen, until ctx ends. Open comes before.
 func (s *System) Start(ctx context.Context) {
-	for _, h := range s.hosts {
+	for _, h := range s.here {
 		s.at(ctx, h.bed.Phase, func() {
-			if h.start() && s.manager.host == h {
+			if h.start() && s.manages(h) {
 				s.failed(s.manager.start(ctx))
 			}
 		})
 	}
 	s.schedule(ctx)
-	s.users(ctx)
+	if s.manager != nil {
+		s.users(ctx)
+	}
 }
 
 // failed keeps the first error that the system cannot go on with.
@@ -165,26 +198,31 @@ func (s *System) failed(err error) {
 // is, until ctx ends.
 func (s *System) Stop(ctx context.Context) (*result.Run, error) {
 	end := s.clock.Now() + 1
-	for _, h := range s.hosts { // what has been since the last samples counts, too
+	for _, h := range s.here { // what has been since the last samples counts, too
 		if a := h.alive(); a != nil && a.loop.Do(a.sample) {
 			_ = a.loop.Ask(ctx, func() {}) // who cannot wait has a shorter last second
 		}
 	}
-	r := s.manager.alive()
-	for _, h := range s.hosts {
+	var r *reign
+	if s.manager != nil {
+		r = s.manager.alive()
+	}
+	for _, h := range s.here {
 		if a := h.alive(); a != nil {
 			a.cancel(loop.ErrStopped)
 			<-a.loop.Done()
 		}
 	}
 	s.close(ctx) // what is under way at the query manager is still answered
-	s.manager.stop(loop.ErrStopped)
+	if s.manager != nil {
+		s.manager.stop(loop.ErrStopped)
+	}
 	if r != nil {
 		s.failed(r.saver.Close(ctx))
 	}
 	s.world.Close()
 	s.group.Wait()
-	for _, h := range s.hosts {
+	for _, h := range s.here {
 		for _, q := range h.inOrder() {
 			q.cancel()
 			if q.source != nil {
@@ -199,7 +237,7 @@ func (s *System) Stop(ctx context.Context) (*result.Run, error) {
 	}
 	run := s.books.col.End(end)
 	machines := []string{core.WorldMachine, core.ManagerMachine}
-	for _, h := range s.hosts {
+	for _, h := range s.here {
 		machines = append(machines, h.name)
 	}
 	run.TraceSHA256 = s.books.trace(machines...)
@@ -218,7 +256,19 @@ func (s *System) host(id core.NodeID) *host {
 func (s *System) managerID() core.NodeID { return s.bed.Nodes[s.bed.Manager].ID }
 
 // views tells how a node's services run now.
-func (s *System) views(node int) []core.ServiceView { return s.hosts[node].views() }
+func (s *System) views(node int) (all []core.ServiceView) {
+	if h := s.hosts[node]; h != nil {
+		return h.views()
+	}
+	for i := range s.bed.Nodes[node].World.Services {
+		c := &s.bed.Nodes[node].World.Services[i]
+		all = append(all, core.ServiceView{Name: c.Name, Workers: c.Workers, Model: c.Model, MaxBatch: c.MaxBatch})
+	}
+	return all
+}
+
+// manages reports whether the query manager runs at h.
+func (s *System) manages(h *host) bool { return s.manager != nil && s.manager.host == h }
 
 // learn remembers a query's key.
 func (s *System) learn(q *core.Query) {
@@ -241,7 +291,7 @@ func (s *System) keyOf(_ context.Context, run string, q core.QueryID) string {
 // ended takes note that a query has ended for good.
 func (s *System) ended(q core.QueryID, now core.Time) {
 	s.books.ended(q, now)
-	for _, h := range s.hosts {
+	for _, h := range s.here {
 		if a := h.alive(); a != nil {
 			a.loop.Do(func() core.Event {
 				if n := h.queries[q]; n != nil && !n.stream.Ended() {
@@ -256,7 +306,7 @@ func (s *System) ended(q core.QueryID, now core.Time) {
 // nodes returns what is known of nodes at h: of all where the query manager runs, else of
 // h itself.
 func (s *System) nodes(ctx context.Context, h *host) (all []core.NodeView, err error) {
-	if s.manager.host == h {
+	if s.manages(h) {
 		err = s.manager.read(ctx, func(r *reign) { all = r.core.Nodes() })
 		return all, err
 	}
@@ -276,8 +326,14 @@ func (s *System) nodes(ctx context.Context, h *host) (all []core.NodeView, err e
 
 // modelAt returns a model of a service at a node, nil if it cannot run there.
 func (s *System) modelAt(node core.NodeID, service string, model int) *kb.ServiceModel {
-	if h := s.host(node); h != nil {
-		return h.crew.model(service, model)
+	i := s.bed.Node(node)
+	if i < 0 {
+		return nil
+	}
+	for j := range s.bed.Nodes[i].Services {
+		if sv := &s.bed.Nodes[i].Services[j]; sv.Name == service {
+			return sv.Model(model)
+		}
 	}
 	return nil
 }

@@ -58,6 +58,25 @@ func (s *Store) Load(ctx context.Context) (core.Snapshot, error) {
 	return snap, nil
 }
 
+// Done returns how many done frames of each query are stored: less than there were where
+// retention has deleted some.
+func (s *Store) Done(ctx context.Context) (map[core.QueryID]int64, error) {
+	all := map[core.QueryID]int64{}
+	err := s.read(ctx, func(ctx context.Context, c *sql.Conn) error {
+		rows, err := c.QueryContext(ctx, "SELECT query, count(*) FROM results WHERE outcome = $1 GROUP BY query", core.OutcomeDone.String())
+		if err != nil {
+			return err
+		}
+		return each(rows, func() error {
+			var q, n int64
+			err := rows.Scan(&q, &n)
+			all[core.QueryID(q)] = n
+			return err
+		})
+	})
+	return all, err
+}
+
 // Results returns up to limit results of a query, ascending by ID, from the first
 // one after an ID on; 0 begins at the oldest. It does not keep commits waiting.
 func (s *Store) Results(ctx context.Context, query core.QueryID, after int64, limit int) ([]Result, error) {
