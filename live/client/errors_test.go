@@ -82,7 +82,7 @@ func TestWhatAnswersMean(t *testing.T) {
 		{"announced to be endless", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", wire.JSONType)
 			w.Header().Set("Content-Length", "100000000000")
-			w.WriteHeader(200)
+			w.WriteHeader(http.StatusOK)
 		}, core.CallFailed, 502},
 		{"broken off", func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }, core.CallUnreachable, 0},
 		{"broken off in the middle", func(w http.ResponseWriter, _ *http.Request) {

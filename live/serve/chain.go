@@ -78,7 +78,6 @@ func newChain(h *Handlers, o *Options) (*chain, error) {
 // ServeHTTP answers a request.
 func (c *chain) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w := &writer{ResponseWriter: rw, control: http.NewResponseController(rw), stall: c.options.Stall}
-	w.rest() // from the answer before on this connection
 	start := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
@@ -222,7 +221,6 @@ func (c *chain) read(w http.ResponseWriter, route *wire.Route, r *request) (err 
 		limit = c.options.Limits.Body
 	}
 	body := &patient{r: http.MaxBytesReader(w, h.Body, limit), control: http.NewResponseController(w), start: time.Now(), options: c.options}
-	defer body.done()
 	kind := h.Header.Get("Content-Type")
 	if !task {
 		r.body, err = route.Decode(kind, body, h.ContentLength)
@@ -235,7 +233,8 @@ func (c *chain) read(w http.ResponseWriter, route *wire.Route, r *request) (err 
 	return err
 }
 
-// patient reads a body that must come at a least rate.
+// patient reads a body that must come at a least rate. Its deadline ends with the body: net/http takes
+// it back when it goes on to watch whether the caller is still there.
 type patient struct {
 	r       io.Reader
 	control *http.ResponseController
@@ -255,6 +254,3 @@ func (p *patient) Read(b []byte) (int, error) {
 	p.read += int64(n)
 	return n, err
 }
-
-// done takes the deadline back: net/http goes on reading to see whether the caller is gone.
-func (p *patient) done() { _ = p.control.SetReadDeadline(time.Time{}) }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -207,6 +208,40 @@ func (d *drops) Read(b []byte) (int, error) {
 	n := copy(b, d.text[:min(len(d.text), d.rate/10)])
 	d.text = d.text[n:]
 	return n, nil
+}
+
+// TestAskedToGoOn: who waits for leave to send a body gets it, on a connection that was idle for longer than a
+// reader may stall.
+func TestAskedToGoOn(t *testing.T) {
+	online(t, manager(&servetest.Node{}), serve.Options{Stall: time.Second}, func(t *testing.T, l *line) {
+		c := l.conn()
+		r := bufio.NewReader(c)
+		body := valid["/node/heartbeat"]
+		for range 2 {
+			_, err := io.WriteString(c, "POST /node/heartbeat HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n\r\n")
+			require.NoError(t, err)
+			line, err := r.ReadString('\n')
+			require.NoError(t, err)
+			assert.Equal(t, "HTTP/1.1 100 Continue\r\n", line)
+			_, _ = r.ReadString('\n')
+			_, err = io.WriteString(c, body)
+			require.NoError(t, err)
+			a, err := http.ReadResponse(r, nil)
+			require.NoError(t, err)
+			assert.Equal(t, 200, a.StatusCode)
+			_, _ = io.Copy(io.Discard, a.Body)
+			a.Body.Close()
+			time.Sleep(10 * time.Second)
+		}
+		// Who announces too much is told so before it sends.
+		_, err := io.WriteString(c, "POST /node/join HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 99999999999\r\n\r\n")
+		require.NoError(t, err)
+		a, err := http.ReadResponse(r, nil)
+		require.NoError(t, err)
+		assert.Equal(t, 413, a.StatusCode)
+		a.Body.Close()
+		c.Close()
+	})
 }
 
 func TestFullPorts(t *testing.T) {

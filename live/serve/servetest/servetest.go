@@ -16,15 +16,18 @@ import (
 // Book is the wire.Book of a node edge1 with one video, meeting, and a node cloud.
 type Book struct{}
 
+// Addr returns where a node is.
 func (Book) Addr(n core.NodeID) string {
 	return map[core.NodeID]string{"edge1": "127.0.0.1:5001", "cloud": "127.0.0.2:5001"}[n]
 }
 
+// NodeAt returns who is at an address.
 func (Book) NodeAt(addr string) (core.NodeID, bool) {
 	n, ok := map[string]core.NodeID{"127.0.0.1:5001": "edge1", "127.0.0.1": "edge1", "127.0.0.2:5001": "cloud", "127.0.0.2": "cloud"}[addr]
 	return n, ok
 }
 
+// Role returns what a node is.
 func (Book) Role(n core.NodeID) core.Role {
 	if n == "cloud" {
 		return core.RoleCloud
@@ -32,10 +35,12 @@ func (Book) Role(n core.NodeID) core.Role {
 	return core.RoleEdge
 }
 
+// Video returns the number of a camera.
 func (Book) Video(n core.NodeID, c core.CameraID) (int, bool) {
 	return 0, n == "edge1" && c == "meeting"
 }
 
+// Camera returns the camera of a number.
 func (Book) Camera(n core.NodeID, video int) (core.CameraID, bool) {
 	return "meeting", n == "edge1" && video == 0
 }
