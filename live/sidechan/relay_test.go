@@ -32,7 +32,7 @@ func TestRelay(t *testing.T) {
 		c.Open(1)
 		a, b := watch(t, client, "GLOBAL_ID_1"), watch(t, client, "GLOBAL_ID_1")
 		for i := range 5 {
-			c.Show(1, Shot{Image: flat(1920, 1080, uint8(20*i))})
+			c.Show(1, Shot{Image: flat(640, 480, uint8(20*i))})
 			began := time.Now()
 			assert.InDelta(t, 20*i, lightOf(a.next(t)), 2)
 			assert.InDelta(t, 20*i, lightOf(b.next(t)), 2)
