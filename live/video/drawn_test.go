@@ -44,13 +44,14 @@ func TestDrawnTruth(t *testing.T) {
 			o := drawnOptions(t, content, size)
 			s, err := Open(t.Context(), o)
 			require.NoError(t, err)
-			for k := int64(0); k < 9000; k += 37 {
+			for k := int64(0); k < 9000; k += 91 {
 				sc, objects := o.Content.Scene(k), objectsAt(t, s, k)
 				require.Len(t, objects, int(math.Round(sc.Objects)), "%s %v frame %d", content, size, k)
 				area := 0
 				for _, b := range objects {
-					require.True(t, b.Box.In(image.Rect(0, 0, int(size.Width), int(size.Height))), "%s %v", content, b.Box)
-					require.False(t, b.Box.Empty())
+					if b.Box.Empty() || !b.Box.In(image.Rect(0, 0, int(size.Width), int(size.Height))) {
+						require.Fail(t, "outside", "%s %v", content, b.Box)
+					}
 					area += b.Box.Dx() * b.Box.Dy()
 				}
 				// Rounding is carried on from box to box, so only that of the last one is left.
@@ -94,7 +95,7 @@ func TestDrawnExtremes(t *testing.T) {
 		{constant{Objects: math.Inf(1), Area: 1e-6}, maxActors},
 	} {
 		s := openConstant(t, c.constant, 1, "cam")
-		for _, k := range []int64{0, 100, 1 << 40, 1 << 61} {
+		for _, k := range []int64{0, 1 << 40, 1 << 61} {
 			assert.Len(t, objectsAt(t, s, k), c.n)
 			pixels(t, s, k)
 		}

@@ -154,6 +154,7 @@ func TestFolderLive(t *testing.T) {
 			assert.InDelta(t, 10*(i+1), light(t, f.Picture), 2, "the first picture was the frame of its opening")
 		}
 		time.Sleep(time.Second) // nobody looks
+		synctest.Wait()
 		f, err := s.Next(t.Context(), 15)
 		require.NoError(t, err)
 		assert.EqualValues(t, 24, f.Number)

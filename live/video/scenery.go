@@ -150,7 +150,7 @@ func (s *stage) draw(k int64) *image.YCbCr {
 		}
 	}
 	for i := range actors {
-		actors[i].sprite.paint(m, actors[i].Box, actors[i].flip)
+		actors[i].sprite().paint(m, actors[i].Box, actors[i].flip)
 	}
 	set.addGrain(m.Y, s.key.Name("grain").With(uint64(k)))
 	return m

@@ -23,24 +23,18 @@ type level struct {
 type tint struct{ y, cb, cr, cover float64 }
 
 // drawSprite draws what shade tells of each point of the canvas from (u0, v0) to (u1, v1), whose
-// part from (b.x0, b.y0) to (b.x1, b.y1) is the object's box, with scale pixels for a unit.
+// part from (b.x0, b.y0) to (b.x1, b.y1) is the object's box, with scale pixels for a unit. Edges are
+// shade's to make soft.
 func drawSprite(u0, v0, u1, v1, scale float64, b [4]float64, shade func(u, v float64) tint) *sprite {
 	w, h := int((u1-u0)*scale+.5), int((v1-v0)*scale+.5)
 	l := level{w: w, h: h, pix: make([]uint8, 4*w*h)}
 	for y := range h {
 		for x := range w {
-			var sum tint
-			for sub := range 4 {
-				u := u0 + (float64(x)+.25+.5*float64(sub&1))/scale
-				v := v0 + (float64(y)+.25+.5*float64(sub>>1))/scale
-				t := shade(u, v)
-				sum.y += t.cover * (16 + 219*min(max(t.y, 0), 1))
-				sum.cb += t.cover * (128 + t.cb)
-				sum.cr += t.cover * (128 + t.cr)
-				sum.cover += t.cover * 255
-			}
+			t := shade(u0+(float64(x)+.5)/scale, v0+(float64(y)+.5)/scale)
+			light := 16 + 219*min(max(t.y, 0), 1)
 			p := l.pix[4*(y*w+x):]
-			p[0], p[1], p[2], p[3] = uint8(sum.y/4), uint8(sum.cb/4), uint8(sum.cr/4), uint8(sum.cover/4)
+			p[0], p[1], p[2] = uint8(t.cover*light), uint8(t.cover*(128+t.cb)), uint8(t.cover*(128+t.cr))
+			p[3] = uint8(t.cover * 255)
 		}
 	}
 	s := &sprite{

@@ -61,9 +61,14 @@ func typicalArea(class string) float64 {
 // actor is an object with how it is drawn.
 type actor struct {
 	Object
-	sprite *sprite
-	flip   bool
+	cast  cast
+	look  int     // which of the cast's looks
+	steps float64 // gone, box heights
+	flip  bool
 }
+
+// sprite returns what the actor looks like now.
+func (a *actor) sprite() *sprite { return a.cast.sprite(a.look, a.Up, a.steps) }
 
 // actors returns the objects of frame k in the order in which they are drawn: the nearest, which
 // reach lowest, last. Their number is that of the scene, rounded. The mean of their boxes' areas is
@@ -137,7 +142,6 @@ func (s *stage) place(a *actor, i int, c cast, size image.Point, gone, t float64
 	across := float64(s.size.Width) / float64(s.size.Height) // of the frame, in frame heights
 	x, y := 0.0, c.top+(c.bottom-c.top)*spread(i, 1)
 	heading := s.part(i, "heading") < .5
-	steps := 0.0
 	switch c.moves {
 	case sits: // to and fro about a place
 		const swing = .35 // box heights
@@ -148,7 +152,7 @@ func (s *stage) place(a *actor, i int, c cast, size image.Point, gone, t float64
 		lap := gone*pace/(2*across) + start
 		x = wave(lap)
 		heading = lap-math.Floor(lap) < .5
-		steps = lap * 2 * across / s.height0
+		a.steps = lap * 2 * across / s.height0
 	case drives: // through the frame, and again
 		lap := gone*pace/across + start
 		if x = lap - math.Floor(lap); !heading {
@@ -158,7 +162,7 @@ func (s *stage) place(a *actor, i int, c cast, size image.Point, gone, t float64
 	at := image.Pt(int(min(max(x, 0), 1)*float64(free.X)+.5), int(y*float64(free.Y)+.5))
 	a.Box = image.Rectangle{at, at.Add(size)}
 	a.flip = !heading
-	a.sprite = c.sprite(int(s.part(i, "look")*1024), a.Up, steps)
+	a.cast, a.look = c, int(s.part(i, "look")*1024)
 }
 
 // wave goes from 0 to 1 and back while x grows by one.

@@ -209,14 +209,16 @@ func TestResize(t *testing.T) {
 		for _, size := range []core.Resolution{{Width: 100, Height: 50}, {Width: 57, Height: 33}, {Width: 400, Height: 333}, {Width: 1, Height: 1}, {Width: 7, Height: 300}} {
 			d := Resize(m, size)
 			require.Equal(t, image.Pt(int(size.Width), int(size.Height)), d.Rect.Size())
-			sum := 0
+			sum, stained := 0, 0
 			for y := range d.Rect.Dy() {
 				for x := range d.Rect.Dx() {
 					sum += int(d.Y[d.YOffset(x, y)])
-					require.EqualValues(t, 90, d.Cb[d.COffset(x, y)], "%v %v", ratio, size)
-					require.EqualValues(t, 160, d.Cr[d.COffset(x, y)])
+					if c := d.COffset(x, y); d.Cb[c] != 90 || d.Cr[c] != 160 {
+						stained++
+					}
 				}
 			}
+			assert.Zero(t, stained, "%v %v", ratio, size)
 			mean := float64(sum) / float64(size.Pixels())
 			assert.InDelta(t, (101*40+102*200.)/203, mean, 1.5, "%v", size)
 			if size.Width > 50 {
