@@ -35,6 +35,7 @@ func (a *agent) Record(r core.Record) {
 	case *core.FrameRecord:
 		h.judge(r)
 	case *core.PlanRecord:
+		h.plans.add(r.Query, r.Plan)
 		if q := h.queries[r.Query]; q != nil && r.Plan.Refused {
 			q.pause(a.now, core.ReasonRefused)
 		}
@@ -75,7 +76,7 @@ func (a *agent) Send(s *core.Send) {
 	}
 	letter := &Letter{Msg: s.Msg}
 	if m, ok := s.Msg.(*core.SyncResults); ok {
-		letter.Counts = h.counts.of(m)
+		letter.Counts, letter.Frame = h.counts.of(m), h.frames(m)
 	}
 	h.sys.tell(a.life, h.net, core.Address{Node: h.id, Part: core.PartJobs}, s.To, letter)
 }

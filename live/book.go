@@ -75,6 +75,16 @@ func newBook(bed *testbed.Testbed, base int) (*book, error) {
 
 func (b *book) port(p wire.Port) uint16 { return uint16(int(p) + b.base) }
 
+// jobs returns where a node's job manager is.
+func (b *book) jobs(n core.NodeID) (at netip.AddrPort) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if e := b.nodes[n]; e != nil {
+		at = e.jobs
+	}
+	return at
+}
+
 // ip returns a node's ip, "" = not known.
 func (b *book) ip(n core.NodeID) string {
 	b.mu.RLock()

@@ -94,7 +94,9 @@ func refused(why core.CallError, service string, node core.NodeID) error {
 		e.RetryAfter = core.Second
 		return e
 	case core.CallUnreachable:
-		return wire.Errorf(http.StatusBadGateway, "service %q at node %q is down", service, node)
+		e := wire.Errorf(http.StatusBadGateway, "service %q at node %q is down", service, node)
+		e.Status = wire.StatusDown
+		return e
 	}
 	return wire.Errorf(http.StatusInternalServerError, "service %q at node %q has lost the request", service, node)
 }

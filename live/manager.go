@@ -39,21 +39,19 @@ type manager struct {
 	sys  *System
 	host *host
 
-	mu    sync.Mutex // of what follows
-	reign *reign     // nil = down
-	asked uint64     // requests of users
-	done  map[core.QueryID]int64
-	plans map[core.QueryID][]core.Plan // the last of each query, oldest first
+	mu        sync.Mutex // of what follows
+	reign     *reign     // nil = down
+	asked     uint64     // requests of users
+	done      map[core.QueryID]int64
+	originals map[core.NodeID]*original
 
 	counts  counts
+	plans   plans
 	failing atomic.Int32 // store faults in force
 }
 
-// plansKept is how many plans of a query are remembered: frames under the ones before are long done.
-const plansKept = 8
-
 func newManager(s *System, h *host) *manager {
-	return &manager{sys: s, host: h, done: map[core.QueryID]int64{}, plans: map[core.QueryID][]core.Plan{}}
+	return &manager{sys: s, host: h, done: map[core.QueryID]int64{}, originals: map[core.NodeID]*original{}}
 }
 
 // reign is one life of the query manager: the machine, and its Backend.
@@ -132,10 +130,7 @@ func (r *reign) Record(rec core.Record) {
 	m.sys.books.add(rec)
 	switch rec := rec.(type) {
 	case *core.PlanRecord:
-		m.mu.Lock()
-		p := append(m.plans[rec.Query], rec.Plan)
-		m.plans[rec.Query] = p[max(0, len(p)-plansKept):]
-		m.mu.Unlock()
+		m.plans.add(rec.Query, rec.Plan)
 	case *core.RoundRecord:
 		if m.sys.o.Round != nil {
 			m.sys.o.Round(rec)

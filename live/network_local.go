@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"vidq/core"
-	"vidq/live/client"
 	"vidq/live/serve"
 	"vidq/live/wire"
 )
@@ -59,47 +58,4 @@ func answer[M any, P interface {
 func (n local) Execute(ctx context.Context, to core.NodeID, service string, t *wire.Task, f *wire.FrameRef) (*wire.TaskAnswer, int64, int64, error) {
 	a, err := n.s.host(to).crew.Execute(ctx, serve.Caller{}, service, t, f)
 	return a, 0, 0, err
-}
-
-// remote reaches nodes over HTTP.
-type remote struct {
-	s *System
-	c *client.Client
-}
-
-var _ Network = remote{}
-
-func (n remote) peer(to core.NodeID, p wire.Port) client.Peer {
-	return n.c.Peer(n.s.book.at(to, p), false)
-}
-
-// Tell implements Network.
-func (n remote) Tell(ctx context.Context, to core.Address, l *Letter) (core.Message, error) {
-	manager, work := n.peer(to.Node, wire.PortManager), n.peer(to.Node, wire.PortJobs)
-	switch msg := l.Msg.(type) {
-	case *core.Join:
-		a, _, err := manager.Join(ctx, msg, n.s.book.Addr(msg.Node))
-		return answer(a, err)
-	case *core.Heartbeat:
-		return answer(manager.Heartbeat(ctx, msg))
-	case *core.SyncResults:
-		return answer(manager.Sync(ctx, msg, l.Counts))
-	case *core.SubmitJob:
-		return answer(work.SubmitJob(ctx, msg))
-	case *core.UpdatePlan:
-		return answer(work.UpdatePlan(ctx, msg, l.Query))
-	case *core.StopJob:
-		return answer(work.StopJob(ctx, msg))
-	case *core.ChargeWork:
-		return nil, work.Charge(ctx, msg)
-	case *core.ConfigureServices:
-		return nil, n.peer(to.Node, wire.PortServices).Configure(ctx, msg)
-	}
-	panic("live: a message that is not sent between nodes")
-}
-
-// Execute implements Network.
-func (n remote) Execute(ctx context.Context, to core.NodeID, service string, t *wire.Task, f *wire.FrameRef) (*wire.TaskAnswer, int64, int64, error) {
-	x, err := n.peer(to, wire.PortServices).Execute(ctx, service, t, f)
-	return x.TaskAnswer, x.Sent, x.Got, err
 }

@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"net/http"
 	"strconv"
 
 	"vidq/core"
@@ -68,13 +67,3 @@ func (m *manager) Sync(ctx context.Context, _ serve.Caller, s *core.SyncResults,
 	}
 	return a.(*core.SyncAck), nil
 }
-
-// JoinPlain implements serve.Nodes.
-func (m *manager) JoinPlain(context.Context, serve.Caller, *wire.Join, serve.Reached) (string, error) {
-	return "", errPlain
-}
-
-// SyncPlain implements serve.Nodes.
-func (m *manager) SyncPlain(context.Context, serve.Caller, *wire.SyncResult) error { return errPlain }
-
-var errPlain = wire.Errorf(http.StatusNotImplemented, "nodes of the original are not served yet")

@@ -58,7 +58,7 @@ func (p *ports) open(s *System) error {
 	for _, h := range s.here {
 		c := client.New(p.clientOptions(s, h))
 		p.clients = append(p.clients, c)
-		h.net = remote{s, c}
+		h.net = &remote{s: s, h: h, c: c}
 		own := []serve.Handlers{serve.Work(jobs{h}, s.book), serve.Compute(&h.crew), serve.SideEdge(h.eyes.channel)}
 		at := []wire.Port{wire.PortJobs, wire.PortServices, wire.PortSideEdge}
 		if s.manages(h) {

@@ -119,9 +119,6 @@ func (m *manager) Results(ctx context.Context, id core.QueryID) (*wire.Results, 
 	if err != nil {
 		return nil, wire.Errorf(http.StatusServiceUnavailable, "the store cannot be read: %v; try again", err)
 	}
-	m.mu.Lock()
-	plans := slices.Clone(m.plans[id])
-	m.mu.Unlock()
 	var frames []wire.Frame
 	var last *core.Result
 	for i := range latest {
@@ -129,12 +126,7 @@ func (m *manager) Results(ctx context.Context, id core.QueryID) (*wire.Results, 
 		if r.Outcome != core.OutcomeDone {
 			continue
 		}
-		plan := q.Plan
-		for j := range plans {
-			if plans[j].Revision == r.Obs.Revision {
-				plan = plans[j]
-			}
-		}
+		plan := m.plans.get(id, r.Obs.Revision, q.Plan)
 		counts := m.counts.get(frameOf{id, r.CameraFrame})
 		frames = append(frames, wire.FromFrame(r, wire.FromPlan(&plan, &q.Query, m.sys.book), counts, info.ObjStable))
 		last = r

@@ -69,9 +69,9 @@ type System struct {
 	life    context.Context // of what all nodes share
 	end     context.CancelFunc
 
-	mu   sync.Mutex
-	keys map[core.QueryID]string // idempotency keys of queries
-	err  error
+	mu    sync.Mutex
+	known map[core.QueryID]*core.Query
+	err   error
 }
 
 // New builds the system of a scenario.
@@ -86,7 +86,7 @@ func New(o Options) (*System, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &System{o: o, bed: bed, clock: o.Clock, keys: map[core.QueryID]string{}}
+	s := &System{o: o, bed: bed, clock: o.Clock, known: map[core.QueryID]*core.Query{}}
 	s.run = o.Scenario.Name + "-" + strconv.FormatUint(o.Seed, 10)
 	if s.o.Incarnation == nil {
 		s.o.Incarnation = func(core.NodeID) core.Incarnation {
@@ -270,20 +270,26 @@ func (s *System) views(node int) (all []core.ServiceView) {
 // manages reports whether the query manager runs at h.
 func (s *System) manages(h *host) bool { return s.manager != nil && s.manager.host == h }
 
-// learn remembers a query's key.
+// learn remembers a query.
 func (s *System) learn(q *core.Query) {
+	own := *q
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.keys[q.ID] = q.Key
+	s.known[q.ID] = &own
+}
+
+// query returns a query that this process has heard of, or nil.
+func (s *System) query(q core.QueryID) *core.Query {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known[q]
 }
 
 // keyOf returns the key that names a query's draws: its own in this run, else one made up
 // of its number.
 func (s *System) keyOf(_ context.Context, run string, q core.QueryID) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if k := s.keys[q]; k != "" && run == s.run {
-		return k
+	if known := s.query(q); known != nil && known.Key != "" && run == s.run {
+		return known.Key
 	}
 	return run + "/" + strconv.FormatUint(uint64(q), 10)
 }

@@ -43,6 +43,9 @@ func CallError(err error) core.CallError {
 	case errors.As(err, &away):
 		return core.CallUnreachable
 	case errors.As(err, &told):
+		if told.Status == wire.StatusDown {
+			return core.CallUnreachable
+		}
 		switch told.HTTP {
 		case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 			return core.CallRejected

@@ -19,6 +19,10 @@ type Error struct {
 	RetryAfter core.Time // for 429 and 503; 0 = not told
 }
 
+// StatusDown is the status of an Error that says that a service's process is down, though its node is up:
+// core takes it to be unreachable.
+const StatusDown = 2
+
 // Error returns the text.
 func (e *Error) Error() string { return e.Text }
 

@@ -1,0 +1,114 @@
+package live
+
+import (
+	"context"
+	"sync/atomic"
+
+	"vidq/core"
+	"vidq/live/client"
+	"vidq/live/wire"
+)
+
+// remote is how one node reaches others over HTTP.
+type remote struct {
+	s    *System
+	h    *host
+	c    *client.Client
+	aged atomic.Bool // the query manager is the original's
+}
+
+var _ Network = (*remote)(nil)
+
+func (n *remote) peer(to core.NodeID, p wire.Port) client.Peer {
+	return n.c.Peer(n.s.book.at(to, p), false)
+}
+
+// Tell implements Network.
+func (n *remote) Tell(ctx context.Context, to core.Address, l *Letter) (core.Message, error) {
+	if o := n.s.originalAt(to); o != nil {
+		return o.order(ctx, l)
+	}
+	if n.aged.Load() && to.Part == core.PartManager {
+		return n.tellOriginal(ctx, l)
+	}
+	manager, work := n.peer(to.Node, wire.PortManager), n.peer(to.Node, wire.PortJobs)
+	switch msg := l.Msg.(type) {
+	case *core.Join:
+		a, _, err := manager.Join(ctx, msg, n.s.book.Addr(msg.Node))
+		if err == nil && a == nil {
+			n.aged.Store(true)
+			return n.tellOriginal(ctx, l)
+		}
+		return answer(a, err)
+	case *core.Heartbeat:
+		return answer(manager.Heartbeat(ctx, msg))
+	case *core.SyncResults:
+		return answer(manager.Sync(ctx, msg, l.Counts))
+	case *core.SubmitJob:
+		return answer(work.SubmitJob(ctx, msg))
+	case *core.UpdatePlan:
+		return answer(work.UpdatePlan(ctx, msg, l.Query))
+	case *core.StopJob:
+		return answer(work.StopJob(ctx, msg))
+	case *core.ChargeWork:
+		return nil, work.Charge(ctx, msg)
+	case *core.ConfigureServices:
+		return nil, n.peer(to.Node, wire.PortServices).Configure(ctx, msg)
+	}
+	panic("live: a message that is not sent between nodes")
+}
+
+// tellOriginal tells a query manager of the original what it understands: videos one by
+// one and results frame by frame. The rest is answered for it: it does not know what it has been told.
+func (n *remote) tellOriginal(ctx context.Context, l *Letter) (core.Message, error) {
+	manager := n.c.Peer(n.s.book.at(n.s.managerID(), wire.PortManager), true)
+	switch m := l.Msg.(type) {
+	case *core.Join:
+		port := int(n.s.book.jobs(m.Node).Port())
+		for i := range m.Cameras {
+			if _, err := manager.JoinVideo(ctx, port, i, m.Cameras[i].Kind); err != nil {
+				return nil, err
+			}
+		}
+		return &core.JoinAck{Node: m.Node, Incarnation: m.Incarnation}, nil
+	case *core.Heartbeat:
+		return &core.HeartbeatAck{Node: m.Node, Incarnation: m.Incarnation, Number: m.Number, Known: true}, nil
+	case *core.SyncResults:
+		for i := range m.Results {
+			r := &m.Results[i]
+			if r.Outcome != core.OutcomeDone {
+				continue
+			}
+			if _, err := manager.SyncFrame(ctx, wire.FromSyncResult(m.Node, m.Incarnation, r, l.Frame(i))); err != nil {
+				return nil, err
+			}
+		}
+		return &core.SyncAck{Incarnation: m.Incarnation, Seq: m.First + uint64(len(m.Results)) - 1}, nil
+	}
+	return nil, nil
+}
+
+// frames returns a batch of results as the original is told them.
+func (h *host) frames(m *core.SyncResults) func(i int) wire.Frame {
+	return func(i int) wire.Frame {
+		r := &m.Results[i]
+		p := h.plans.get(r.Obs.Query, r.Obs.Revision, core.Plan{})
+		var plan wire.Plan
+		if q := h.sys.query(r.Obs.Query); q != nil {
+			plan = wire.FromPlan(&p, q, h.sys.book)
+		}
+		return wire.FromFrame(r, plan, h.counts.get(frameOf{r.Obs.Query, r.CameraFrame}), false)
+	}
+}
+
+// Execute implements Network.
+func (n *remote) Execute(ctx context.Context, to core.NodeID, service string, t *wire.Task, f *wire.FrameRef) (*wire.TaskAnswer, int64, int64, error) {
+	peer := n.peer(to, wire.PortServices)
+	if n.s.originalAt(core.Address{Node: to, Part: core.PartServices}) != nil {
+		literal := *t
+		literal.Encoding = wire.EncodingLiteral
+		t, peer = &literal, n.c.Peer(peer.Addr(), true)
+	}
+	x, err := peer.Execute(ctx, service, t, f)
+	return x.TaskAnswer, x.Sent, x.Got, err
+}

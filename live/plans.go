@@ -1,0 +1,38 @@
+package live
+
+import (
+	"sync"
+
+	"vidq/core"
+)
+
+// plans remembers the last plans of queries, of which results are told long after.
+type plans struct {
+	mu sync.Mutex
+	of map[core.QueryID][]core.Plan // oldest first
+}
+
+// plansKept is how many plans of a query are remembered: frames under the ones before are long done.
+const plansKept = 8
+
+func (p *plans) add(q core.QueryID, plan core.Plan) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.of == nil {
+		p.of = map[core.QueryID][]core.Plan{}
+	}
+	all := append(p.of[q], plan)
+	p.of[q] = all[max(0, len(all)-plansKept):]
+}
+
+// get returns the plan of a revision, other if it is not remembered.
+func (p *plans) get(q core.QueryID, revision uint64, other core.Plan) core.Plan {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, plan := range p.of[q] {
+		if plan.Revision == revision {
+			return plan
+		}
+	}
+	return other
+}
