@@ -235,7 +235,7 @@ func (c *crew) Configure(ctx context.Context, _ serve.Caller, m *core.ConfigureS
 // was last seen. Where the query manager runs all nodes are known, elsewhere the node itself.
 func (c *crew) Resources(ctx context.Context) (wire.ResourceInfo, error) {
 	all := wire.ResourceInfo{}
-	nodes, err := c.h.sys.nodes(ctx, c.h)
+	nodes, _, err := c.h.sys.nodes(ctx, c.h)
 	for i := range nodes {
 		n := &nodes[i]
 		role := n.Role.String()
@@ -269,12 +269,12 @@ func (c *crew) Resources(ctx context.Context) (wire.ResourceInfo, error) {
 // Cluster implements serve.Services, as Resources does.
 func (c *crew) Cluster(ctx context.Context) (wire.ClusterInfo, error) {
 	all := wire.ClusterInfo{}
-	nodes, err := c.h.sys.nodes(ctx, c.h)
+	nodes, links, err := c.h.sys.nodes(ctx, c.h)
 	for i := range nodes {
 		n := &nodes[i]
 		all[c.h.sys.book.ip(n.ID)] = wire.ClusterNode{
 			NodeRole: wire.Role(n.Role), NCPU: n.Cores, CPURatio: 100 * n.Load.CPU,
-			ClusterExtra: &wire.ClusterExtra{NodeID: string(n.ID), Class: n.Class, Up: n.Up},
+			ClusterExtra: &wire.ClusterExtra{NodeID: string(n.ID), Class: n.Class, Up: n.Up, Links: wire.FromLinks(n.ID, links)},
 		}
 	}
 	return all, err
