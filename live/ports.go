@@ -107,7 +107,7 @@ func (p *ports) serve(s *System, h *host, at wire.Port, handlers serve.Handlers)
 	}
 	server, err := serve.New(handlers, serve.Options{
 		Version: o.Version, Access: o.Access, TLS: o.TLS, Log: s.o.Log.With("node", h.id, "port", int(at)),
-		Ready: func(context.Context) error { return s.ready(h, at) },
+		Epoch: s.clock.Wall(0), Ready: func(context.Context) error { return s.ready(h, at) },
 	})
 	if err != nil {
 		return errors.Join(err, l.Close())

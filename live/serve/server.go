@@ -18,6 +18,7 @@ type Options struct {
 	Access  Access
 	TLS     *tls.Config // nil = plain HTTP; see TLS
 	Log     *slog.Logger
+	Epoch   time.Time // from which the node counts its time; told by the health's answers. Zero = not told
 	// Ready tells why the node cannot do its work yet; nil = it can. nil = always ready.
 	Ready func(context.Context) error
 	// Metrics answers GET /metrics; nil = there are none.

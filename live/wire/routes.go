@@ -95,7 +95,7 @@ var routes = []Route{
 		Request: typeOf[StopQuery](), Optional: true, Answer: typeOf[StopAnswer](), Added: true,
 	},
 	{
-		Port: PortManager, Method: http.MethodGet, Path: "/query/list", Access: AccessUser, Doc: "Lists queries, page by page.",
+		Port: PortManager, Method: http.MethodGet, Path: "/query/list", Access: AccessUser | AccessNode, Doc: "Lists queries, page by page.",
 		Answer: typeOf[QueryList](), Query: []string{"after", "limit"}, Added: true,
 	},
 	{
