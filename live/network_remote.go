@@ -102,13 +102,12 @@ func (h *host) frames(m *core.SyncResults) func(i int) wire.Frame {
 }
 
 // Execute implements Network.
-func (n *remote) Execute(ctx context.Context, to core.NodeID, service string, t *wire.Task, f *wire.FrameRef) (*wire.TaskAnswer, int64, int64, error) {
+func (n *remote) Execute(ctx context.Context, to core.NodeID, service string, t *wire.Task, f *wire.FrameRef) (client.Executed, error) {
 	peer := n.peer(to, wire.PortServices)
 	if n.s.originalAt(core.Address{Node: to, Part: core.PartServices}) != nil {
 		literal := *t
 		literal.Encoding = wire.EncodingLiteral
 		t, peer = &literal, n.c.Peer(peer.Addr(), true)
 	}
-	x, err := peer.Execute(ctx, service, t, f)
-	return x.TaskAnswer, x.Sent, x.Got, err
+	return peer.Execute(ctx, service, t, f)
 }
