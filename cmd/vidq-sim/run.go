@@ -254,7 +254,7 @@ func (a *app) runExperiment(ctx context.Context, o *runOptions, e *experiment) (
 		}
 	}
 	if o.json != "-" {
-		if err := cli.WriteTable(a.stdout, e.scenario, doc, strconv.FormatFloat(doc.Runs[0].DurationS, 'f', -1, 64)+" s simulated"); err != nil {
+		if err := cli.WriteTable(a.stdout, e.scenario, doc, lengthOf(doc)); err != nil {
 			return nil, err
 		}
 	}
@@ -262,6 +262,14 @@ func (a *app) runExperiment(ctx context.Context, o *runOptions, e *experiment) (
 		a.tell("runs: %d, took %.1f s, %.3g events/s\n", len(runs), doc.Wall.ElapsedS, doc.Wall.EventsPerS)
 	}
 	return doc, nil
+}
+
+// lengthOf says how long the runs are; "" where there is none.
+func lengthOf(doc *result.Document) string {
+	if len(doc.Runs) == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(doc.Runs[0].DurationS, 'f', -1, 64) + " s simulated"
 }
 
 // wall sums up what the runs took.

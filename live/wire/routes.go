@@ -32,6 +32,16 @@ var ports = []struct {
 	{PortServices, "compute services (every node)"},
 }
 
+// What says what listens there.
+func (p Port) What() string {
+	for i := range ports {
+		if ports[i].port == p {
+			return ports[i].what
+		}
+	}
+	return ""
+}
+
 // Ports returns all ports, ascending.
 func Ports() []Port {
 	all := make([]Port, len(ports))
