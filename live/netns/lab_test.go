@@ -16,49 +16,53 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lab is two machines on one cable: network namespaces joined by a veth pair, each end of which
-// sends no faster than a rate.
-type lab struct {
-	t    *testing.T
-	name [2]string // of the namespaces
-	dev  [2]string
-	ip   [2]string
-	http [2]*http.Client // whose calls come from there
-}
+// machine is one of a lab's two.
+type machine int
 
-// The machines.
 const (
-	cloud = iota
+	cloud machine = iota
 	edge
 )
 
-// burst and queue of the shapers. With a larger burst the bucket is measured, not the rate.
-var shape = []string{"burst", "5k", "latency", "400ms"}
+// machines are their names, nodes and addresses: those of docs/deploy.md.
+var machines = [...]struct{ name, node, ip, cable string }{
+	{"cloud", "cloud", "10.0.0.1", "cable-c"},
+	{"edge", "edge1", "10.0.0.2", "cable-e"},
+}
 
-// newLab makes a lab, which the test's end removes. Without the right to make it the test says so
-// and is over.
+// lab is two machines on one cable: network namespaces joined by a veth pair, each end of which
+// sends no faster than a rate. Nothing outside sees them.
+type lab struct {
+	t    *testing.T
+	http [len(machines)]*http.Client // whose calls come from there
+}
+
+// newLab makes a lab that lasts as long as the test.
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("network namespaces and tc are root's; run the test as root: sudo make netns")
-	}
 	l := &lab{t: t}
-	for i, end := range []string{"c", "e"} {
-		l.name[i] = fmt.Sprintf("vidq%d%s", os.Getpid(), end)
-		l.dev[i] = "cable-" + end
-		l.ip[i] = fmt.Sprintf("10.213.77.%d", 1+i)
-		l.run("ip", "netns", "add", l.name[i])
-		t.Cleanup(func() { l.run("ip", "netns", "del", l.name[i]) })
-	}
-	l.run("ip", "link", "add", l.dev[0], "netns", l.name[0], "type", "veth", "peer", "name", l.dev[1], "netns", l.name[1])
-	for i := range l.name {
-		l.run("ip", "-n", l.name[i], "addr", "add", l.ip[i]+"/24", "dev", l.dev[i])
-		l.run("ip", "-n", l.name[i], "link", "set", "lo", "up")
-		l.run("ip", "-n", l.name[i], "link", "set", l.dev[i], "up")
-		l.http[i] = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DialContext: l.dialer(i)}}
+	for i, m := range machines {
+		l.run("ip", "netns", "add", l.space(machine(i)))
+		t.Cleanup(func() { l.run("ip", "netns", "del", l.space(machine(i))) })
+		l.http[i] = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DialContext: l.dialer(machine(i))}}
 		t.Cleanup(l.http[i].CloseIdleConnections)
+		if i > 0 {
+			peer := machines[0]
+			l.run("ip", "link", "add", peer.cable, "netns", l.space(cloud), "type", "veth", "peer", "name", m.cable, "netns", l.space(edge))
+		}
+	}
+	for i, m := range machines {
+		in := l.space(machine(i))
+		l.run("ip", "-n", in, "addr", "add", m.ip+"/24", "dev", m.cable)
+		l.run("ip", "-n", in, "link", "set", "lo", "up")
+		l.run("ip", "-n", in, "link", "set", m.cable, "up")
 	}
 	return l
+}
+
+// space is the name of a machine's namespace.
+func (l *lab) space(m machine) string {
+	return fmt.Sprintf("vidq-%d-%s", os.Getpid(), machines[m].name)
 }
 
 // run runs a command that has to work.
@@ -68,33 +72,32 @@ func (l *lab) run(name string, args ...string) {
 	require.NoError(l.t, err, "%s %s: %s", name, strings.Join(args, " "), out)
 }
 
-// rate shapes both ends.
-func (l *lab) rate(mbit int) {
+// shape has both ends send no faster than that. With a larger burst it would be the bucket that
+// is measured, not the rate.
+func (l *lab) shape(mbit int) {
 	l.t.Helper()
-	for i := range l.name {
-		args := append([]string{"-n", l.name[i], "qdisc", "replace", "dev", l.dev[i], "root", "tbf", "rate", fmt.Sprintf("%dmbit", mbit)}, shape...)
-		l.run("tc", args...)
+	for i, m := range machines {
+		l.run("tc", "-n", l.space(machine(i)), "qdisc", "replace", "dev", m.cable, "root",
+			"tbf", "rate", fmt.Sprintf("%dmbit", mbit), "burst", "5k", "latency", "400ms")
 	}
 }
 
-// cut cuts the cable, or mends it.
-func (l *lab) cut(cut bool) {
-	l.t.Helper()
-	l.run("ip", "-n", l.name[cloud], "link", "set", l.dev[cloud], map[bool]string{true: "down", false: "up"}[cut])
-}
+// cut pulls the cable out, and mend puts it back.
+func (l *lab) cut()  { l.run("ip", "-n", l.space(cloud), "link", "set", machines[cloud].cable, "down") }
+func (l *lab) mend() { l.run("ip", "-n", l.space(cloud), "link", "set", machines[cloud].cable, "up") }
 
-// dialer connects from one of the machines: a thread enters its namespace for the time in which the
-// socket is made, to which the namespace then sticks.
-func (l *lab) dialer(machine int) func(ctx context.Context, network, addr string) (net.Conn, error) {
+// dialer connects from a machine: a thread enters its namespace to make the socket, which then
+// stays there.
+func (l *lab) dialer(from machine) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	type made struct {
+		c   net.Conn
+		err error
+	}
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		type made struct {
-			c   net.Conn
-			err error
-		}
 		done := make(chan made, 1)
 		go func() {
-			runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, in whichever namespace
-			f, err := os.Open("/run/netns/" + l.name[machine])
+			runtime.LockOSThread() // and never unlocked: the thread, which is elsewhere now, ends with the goroutine
+			f, err := os.Open("/run/netns/" + l.space(from))
 			if err == nil {
 				err = unix.Setns(int(f.Fd()), unix.CLONE_NEWNET)
 				_ = f.Close()
@@ -111,7 +114,7 @@ func (l *lab) dialer(machine int) func(ctx context.Context, network, addr string
 	}
 }
 
-// command returns a command that runs on one of the machines.
-func (l *lab) command(ctx context.Context, machine int, name string, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", l.name[machine], name}, args...)...)
+// command returns a command that runs on a machine.
+func (l *lab) command(m machine, name string, args ...string) *exec.Cmd {
+	return exec.Command("ip", append([]string{"netns", "exec", l.space(m), name}, args...)...)
 }

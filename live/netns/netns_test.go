@@ -1,155 +1,147 @@
 package netns
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
-	"log/slog"
-	"os"
-	"os/signal"
-	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"vidq/core"
-	"vidq/core/sched"
-	"vidq/live"
-	"vidq/live/loop"
-	"vidq/live/serve"
 	"vidq/live/store"
 	"vidq/live/wire"
-	"vidq/scenarios"
 )
 
-func TestMain(m *testing.M) {
-	if os.Getenv("VIDQ_NODE") != "" {
-		node()
-		return
-	}
-	os.Exit(m.Run())
+// query is the scenario's only one.
+const query = "GLOBAL_ID_1"
+
+// link is what the query manager tells of the way from the edge to the cloud.
+func (l *lab) link() wire.ClusterLink {
+	l.t.Helper()
+	a, err := get[wire.ClusterInfo](l, cloud, wire.PortServices, "/get_cluster_info")
+	require.NoError(l.t, err)
+	n := a[machines[edge].ip]
+	require.NotNil(l.t, n.ClusterExtra)
+	require.Len(l.t, n.Links, 1)
+	return n.Links[0]
 }
 
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
-
-func node() {
-	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	id := core.NodeID(os.Getenv("VIDQ_NODE"))
-	sc := must(scenarios.Load(os.Getenv("VIDQ_SCENARIO"), nil))
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	o := live.Options{Scenario: sc, Scheduler: must(sched.ParseSpecs(os.Getenv("VIDQ_SCHED")))[0], Seed: 1, Nodes: []core.NodeID{id}, RealLinks: true, Video: true,
-		HTTP: &live.HTTP{Access: serve.Access{Insecure: true}}, Log: log}
-	if id == "cloud" {
-		st := must(store.Open(ctx, os.Getenv("VIDQ_STORE"), store.Options{}))
-		defer st.Close()
-		o.Clock = loop.NewClock()
-		o.Store = live.Durable{Store: st}
-		o.Round = func(r *core.RoundRecord) { log.Info("round", "r", fmt.Sprintf("%+v", *r)) }
-	} else {
-		o.Clock = loop.NewClockAt(must(live.Epoch(ctx, &o)))
-		o.Records = func(m string, r core.Record) {
-			if s, ok := r.(*core.StageRecord); ok && os.Getenv("VIDQ_CALLS") != "" {
-				fmt.Fprintf(os.Stderr, "CALL %s %s on=%s err=%v sent=%.0f got=%.0f enc=%v tr=%v wait=%v work=%v ret=%v\n", time.Duration(s.At), s.Service, s.On, s.Err, s.Sent, s.Got, time.Duration(s.Encode), time.Duration(s.Transfer), time.Duration(s.Wait), time.Duration(s.Work), time.Duration(s.Return))
-			}
-		}
-	}
-	s := must(live.New(o))
-	if err := s.Open(); err != nil {
-		panic(err)
-	}
-	s.Start(ctx)
-	<-ctx.Done()
-	c, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-	defer cancel()
-	_, err := s.Stop(c)
-	log.Info("stopped", "err", err)
-}
-
-const scenario = `
-name = "two"
-duration = "1h"
-[kb]
-belief = "devices"
-truth = "devices"
-[scheduler]
-name = "static"
-period = "2s"
-[knobs]
-resolutions = ["360p", "480p", "720p"]
-[[node]]
-id = "cloud"
-role = "cloud"
-class = "server-gpu"
-addr = "10.213.77.1:5001"
-services = { %s = 2 }
-[[node]]
-id = "edge1"
-role = "edge"
-class = "orin-nx"
-addr = "10.213.77.2:5001"
-services = { %s = 1 }
-[[link]]
-between = ["edge1", "cloud"]
-rate = "30Mbit/s"
-delay = "1ms"
-[[camera]]
-id = "door"
-node = "edge1"
-fps = 10
-resolution = "720p"
-content = "%s"
-[[query]]
-id = "people"
-camera = "door"
-pipeline = ["%s"]
-constraint = { latency = "500ms", accuracy = 0.5 }
-`
-
-func TestTwo(t *testing.T) {
+// TestLinkIsKnown holds that frames of 720p tell the rate of the link that they cross to a fifth, or
+// that it is said not to be known.
+func TestLinkIsKnown(t *testing.T) {
 	l := newLab(t)
-	dir := t.TempDir()
-	file := dir + "/two.toml"
-	svc := os.Getenv("SVC")
-	require.NoError(t, os.WriteFile(file, []byte(fmt.Sprintf(scenario, svc, svc, os.Getenv("CONTENT"), svc)), 0o644))
-	l.rate(20)
-	for i, id := range []string{"cloud", "edge1"} {
-		c := l.command(t.Context(), i, "/proc/self/exe")
-		c.Path = must(os.Readlink("/proc/self/exe"))
-		c = l.command(t.Context(), i, c.Path)
-		c.Env = append(os.Environ(), "VIDQ_NODE="+id, "VIDQ_SCENARIO="+file, "VIDQ_SCHED="+os.Getenv("SCHED"), "VIDQ_STORE=sqlite:"+dir+"/s.db")
-		f := must(os.Create("/tmp/netns-" + id + ".log"))
-		c.Stdout, c.Stderr = f, f
-		require.NoError(t, c.Start())
-		t.Cleanup(func() {
-			_ = c.Process.Signal(os.Interrupt)
-			_ = c.Wait()
-		})
+	l.shape(20)
+	for m := range machines {
+		l.start(machine(m), "--scheduler", "static[plan=all-cloud,resolution=720p,fps=5]")
 	}
-	for _, r := range []int{20, 5, 100, 20, 100, 5} {
-		l.rate(r)
-		for range must(strconv.Atoi(os.Getenv("SECS"))) {
+	l.running()
+	for _, mbit := range []int{20, 5, 100} {
+		l.shape(mbit)
+		time.Sleep(11 * time.Second) // an estimate is of the last 10 s
+		known := 0
+		for range 6 {
 			time.Sleep(time.Second)
-			a, err := l.http[edge].Get("http://10.213.77.1:5500/get_cluster_info")
-			if err != nil {
-				t.Log(err)
+			e := l.link()
+			if e.Rate == nil {
+				assert.Zero(t, e.Samples)
+				t.Logf("%d Mbit/s: not known", mbit)
 				continue
 			}
-			var ci wire.ClusterInfo
-			require.NoError(t, json.NewDecoder(a.Body).Decode(&ci))
-			a.Body.Close()
-			e := ci["10.213.77.2"].Links
-			if len(e) > 0 && e[0].Rate != nil {
-				t.Logf("%d Mbit/s: %.2f = %.2f age %.1f n %d rtt %.4f", r, *e[0].Rate*8/1e6, *e[0].Rate*8/1e6/float64(r), e[0].Age, e[0].Samples, e[0].RTT)
-			} else {
-				t.Logf("%d Mbit/s: unknown %+v", r, e)
-			}
+			known++
+			got := *e.Rate * 8 / 1e6
+			t.Logf("%d Mbit/s: %.2f of %d samples, %.1f s old, rtt %.2f ms", mbit, got, e.Samples, e.Age, 1e3*e.RTT)
+			assert.InEpsilon(t, float64(mbit), got, .2)
+		}
+		assert.True(t, known > 0 || mbit > 20, "calls that take so long tell the rate")
+	}
+}
+
+// TestPlanFollowsRate holds that what is sent fits the link.
+func TestPlanFollowsRate(t *testing.T) {
+	l := newLab(t)
+	l.shape(100)
+	for m := range machines {
+		l.start(machine(m), "--scheduler", "vidq")
+	}
+	l.running()
+	// load is what a plan sends, as pixels a second; 0 = all is done at the edge.
+	load := func() float64 {
+		p, err := get[wire.Plan](l, cloud, wire.PortManager, "/query/get_plan/"+query)
+		require.NoError(t, err)
+		require.NotNil(t, p.VideoConf)
+		at := p.Stages[0].NodeID
+		r := core.Resolution(p.VideoConf.Resolution)
+		t.Logf("%s: %d fps", fmt.Sprint(r, " at ", at), int(p.VideoConf.FPS))
+		if at != machines[cloud].node {
+			return 0
+		}
+		return float64(r.Pixels()) * float64(p.VideoConf.FPS)
+	}
+	settle := func(mbit int) float64 {
+		l.shape(mbit)
+		time.Sleep(25 * time.Second)
+		t.Logf("%d Mbit/s, %+v", mbit, l.link())
+		return load()
+	}
+	fast, slow := settle(100), settle(5)
+	assert.Greater(t, fast, slow)
+	again := settle(100)
+	assert.Greater(t, again, slow)
+}
+
+// TestCutLosesNothing holds that the edge goes on while the cable is out, and that what it found then is
+// in the store afterwards, once.
+func TestCutLosesNothing(t *testing.T) {
+	l := newLab(t)
+	l.shape(20)
+	url := "sqlite:" + t.TempDir() + "/vidq.db"
+	plan := "static[plan=all-edge,resolution=360p,fps=5]"
+	c := l.start(cloud, "--scheduler", plan, "--store", url)
+	e := l.start(edge, "--scheduler", plan)
+	l.running()
+	done := func() int64 {
+		a, err := get[wire.QueryList](l, cloud, wire.PortManager, "/query/list")
+		require.NoError(t, err)
+		return a.Queries[0].FramesDone
+	}
+	time.Sleep(3 * time.Second)
+	from := time.Now()
+	l.cut()
+	time.Sleep(2 * time.Second) // what was under way has arrived or has not
+	before := done()
+	require.Positive(t, before)
+	time.Sleep(8 * time.Second)
+	assert.Equal(t, before, done(), "the cable was not out")
+	l.mend()
+	to := time.Now()
+	took := l.until("the results of the cut arrive", 30*time.Second, func() bool { return done() >= before+35 })
+	t.Logf("%d results arrived within %s", done()-before, took)
+	time.Sleep(3 * time.Second)
+	acknowledged := done()
+	e.stop(t)
+	c.stop(t)
+
+	s, err := store.Open(t.Context(), url, store.Options{})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, s.Close()) }()
+	all, err := s.Results(t.Context(), 1, 0, store.MaxPage)
+	require.NoError(t, err)
+	var stored, meanwhile, failed int64
+	for i := range all {
+		r := &all[i]
+		assert.Equal(t, uint64(i+1), r.Seq, "one is missing or is there twice")
+		assert.Equal(t, all[0].Incarnation, r.Incarnation, "the edge has not begun anew")
+		if r.Outcome != core.OutcomeDone {
+			failed++
+			continue
+		}
+		stored++
+		if at := s.Epoch().Add(time.Duration(r.Captured)); at.After(from) && at.Before(to) {
+			meanwhile++
 		}
 	}
+	assert.GreaterOrEqual(t, stored, acknowledged)
+	t.Logf("%d results, %d of the cut, %d frames without one", stored, meanwhile, failed)
+	assert.GreaterOrEqual(t, meanwhile, int64(40), "of 50 frames of the cut")
 }
