@@ -27,7 +27,6 @@ type call struct {
 	maker    bool      // it makes the encoding
 	making   core.Time // work for that
 	encode   core.Time // what it took
-
 }
 
 // hostedStage is where a stage of a query runs under a plan.

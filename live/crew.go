@@ -86,14 +86,15 @@ func (c *crew) work(ctx context.Context, service string, model int, id uint64, w
 
 // refused is what an emulated service's refusal is over the wire; client.CallError turns it back.
 func refused(why core.CallError, service string, node core.NodeID) error {
-	switch why {
-	case core.CallOK:
+	if why == core.CallOK {
 		return nil
-	case core.CallRejected:
+	}
+	if why == core.CallRejected {
 		e := wire.Errorf(http.StatusServiceUnavailable, "the queue of service %q at node %q is full; try again later", service, node)
 		e.RetryAfter = core.Second
 		return e
-	case core.CallUnreachable:
+	}
+	if why == core.CallUnreachable {
 		e := wire.Errorf(http.StatusBadGateway, "service %q at node %q is down", service, node)
 		e.Status = wire.StatusDown
 		return e
