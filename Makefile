@@ -80,6 +80,11 @@ bench: deps
 	$(GO) test -run '^$$' -bench . -benchmem ./bench
 	$(GO) run ./bench/ratio
 
+## bench-live: what the live system itself costs on this machine: overhead, memory, throughput
+.PHONY: bench-live
+bench-live:
+	$(GO) run ./bench/live
+
 ## tune: search every scheduler's parameters on seeds 1-2 and write docs/tuned.txt; ONLY=NAME,... does some and keeps the others
 BUDGET ?= 800
 ONLY   ?= all
