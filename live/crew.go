@@ -151,14 +151,16 @@ func (c *crew) need(ctx context.Context, service string, f *wire.FrameRef, size 
 	c.mu.Lock()
 	st := c.stages[k]
 	c.mu.Unlock()
+	sure := true
 	if st == nil {
-		key := c.h.sys.keyOf(ctx, f.Run, f.Query)
+		var key string
+		key, sure = c.h.keyOf(ctx, f.Run, f.Query)
 		n := c.h.sys.bed.StageOf(key, f.Stage, service, m, core.VideoConf{Resolution: size})
 		st = &n
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stages[k] == nil {
+	if c.stages[k] == nil && sure {
 		if len(c.stages) >= maxStages {
 			clear(c.stages)
 		}

@@ -15,6 +15,8 @@ import (
 	"vidq/kb"
 	"vidq/live/emu"
 	"vidq/live/loop"
+	"vidq/live/serve"
+	"vidq/live/wire"
 	"vidq/scenarios"
 	"vidq/scenarios/testbed"
 )
@@ -32,6 +34,11 @@ type Options struct {
 	// RealLinks says that messages and calls take what the network takes; otherwise the scenario's links
 	// are emulated.
 	RealLinks bool
+
+	// PortBase is added to every port that the scenario does not say.
+	PortBase int
+	// Since is when this process began, if its clock is older: what was before counts in no result.
+	Since core.Time
 
 	Store Store // of the query manager; nil where it does not run
 	// Incarnation counts a node's starts: each is higher than all before. nil = the clock's
@@ -69,9 +76,11 @@ type System struct {
 	life    context.Context // of what all nodes share
 	end     context.CancelFunc
 
-	mu    sync.Mutex
-	known map[core.QueryID]*core.Query
-	err   error
+	keys    keys // of queries that this process has not heard of
+	mu      sync.Mutex
+	known   map[core.QueryID]*core.Query
+	err     error
+	failing chan struct{} // closed when err is set
 }
 
 // New builds the system of a scenario.
@@ -86,14 +95,14 @@ func New(o Options) (*System, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &System{o: o, bed: bed, clock: o.Clock, known: map[core.QueryID]*core.Query{}}
+	s := &System{o: o, bed: bed, clock: o.Clock, known: map[core.QueryID]*core.Query{}, failing: make(chan struct{})}
 	s.run = o.Scenario.Name + "-" + strconv.FormatUint(o.Seed, 10)
 	if s.o.Incarnation == nil {
 		s.o.Incarnation = func(core.NodeID) core.Incarnation {
 			return core.Incarnation(s.clock.Wall(s.clock.Now()).UnixMilli())
 		}
 	}
-	if s.book, err = newBook(bed, 0); err != nil {
+	if s.book, err = newBook(bed, o.PortBase); err != nil {
 		return nil, err
 	}
 	s.world = emu.NewWorld(s.clock, bed)
@@ -132,7 +141,7 @@ func (s *System) settle() error {
 }
 
 func (s *System) meta() result.Meta {
-	m := result.Meta{Scheduler: s.o.Scheduler.String(), Seed: s.o.Seed, Warmup: s.o.Scenario.Warmup, Sink: s.o.Sink}
+	m := result.Meta{Scheduler: s.o.Scheduler.String(), Seed: s.o.Seed, Warmup: s.o.Since + s.o.Scenario.Warmup, Sink: s.o.Sink}
 	for i := range s.bed.Nodes {
 		m.Nodes = append(m.Nodes, s.bed.Nodes[i].ID)
 	}
@@ -188,11 +197,28 @@ func (s *System) failed(err error) {
 	if err == nil {
 		return
 	}
-	s.o.Log.Error("the query manager cannot run", "error", err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.err == nil {
+		close(s.failing)
+	}
 	s.err = errors.Join(s.err, err)
 }
+
+// Failed is closed when something has happened that the system cannot go on with. Stop
+// returns what.
+func (s *System) Failed() <-chan struct{} { return s.failing }
+
+// Queries is what the query manager does for users; nil where it runs elsewhere.
+func (s *System) Queries() serve.Queries {
+	if s.manager == nil {
+		return nil
+	}
+	return s.manager
+}
+
+// ManagerAddr is where a port of the query manager's node is: 5000 or 5100.
+func (s *System) ManagerAddr(p wire.Port) string { return s.book.at(s.managerID(), p) }
 
 // Stop ends every node, and returns what came of the run up to now. What waits to be made durable
 // is, until ctx ends.
@@ -283,15 +309,6 @@ func (s *System) query(q core.QueryID) *core.Query {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.known[q]
-}
-
-// keyOf returns the key that names a query's draws: its own in this run, else one made up
-// of its number.
-func (s *System) keyOf(_ context.Context, run string, q core.QueryID) string {
-	if known := s.query(q); known != nil && known.Key != "" && run == s.run {
-		return known.Key
-	}
-	return run + "/" + strconv.FormatUint(uint64(q), 10)
 }
 
 // ended takes note that a query has ended for good.

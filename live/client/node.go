@@ -153,10 +153,9 @@ func (v *video) Close() error {
 
 // Calls that every port answers.
 
-// Health asks whether the process lives.
-func (p Peer) Health(ctx context.Context) error {
-	_, err := get[wire.Health](ctx, p, "/healthz", nil)
-	return err
+// Health asks whether the process lives, and since when it counts its time.
+func (p Peer) Health(ctx context.Context) (wire.Health, error) {
+	return get[wire.Health](ctx, p, "/healthz", nil)
 }
 
 // Ready asks whether the node can do its work: nil, or why not yet.

@@ -144,6 +144,7 @@ type AddrAnswer struct {
 
 // Health answers GET /healthz and /readyz.
 type Health struct {
-	Status int    `json:"status" doc:"0 = well."`
-	Msg    string `json:"msg"`
+	Status      int    `json:"status" doc:"0 = well."`
+	Msg         string `json:"msg"`
+	EpochUnixNS int64  `json:"epoch_unix_ns,omitzero" doc:"The instant from which the process counts its testbed's time, nanoseconds since 1970."`
 }
