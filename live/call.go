@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"vidq/core"
@@ -207,10 +208,22 @@ func (c *call) task() *wire.Task {
 	}
 	if c.f.picture {
 		if b := c.look(c.f.ctx); b != nil {
-			return &wire.Task{Encoding: wire.EncodingJPEG, Image: b, Size: c.Video.Resolution, Crops: true}
+			return &wire.Task{Encoding: wire.EncodingJPEG, Image: c.padded(b), Size: c.Video.Resolution, Crops: true}
 		}
 	}
-	return &wire.Task{Encoding: wire.EncodingJPEG, Image: blank, Size: blankSize, Crops: true}
+	return &wire.Task{Encoding: wire.EncodingJPEG, Image: c.padded(blank), Size: blankSize, Crops: true}
+}
+
+// maxPad bounds what a probe adds to a frame, bytes.
+const maxPad = 4 << 20
+
+// padded adds the bytes that the scheduler probes a real link with: decoders do not look at what comes
+// after a JPEG's end. Emulated links count them without.
+func (c *call) padded(b []byte) []byte {
+	if n := int(min(c.Pad, maxPad)); n > 0 && c.h.sys.o.RealLinks {
+		return append(slices.Clip(b), make([]byte, n)...)
+	}
+	return b
 }
 
 // done tells the job manager of the answer, which was under way for back.

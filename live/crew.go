@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"net/http"
+	"slices"
 	"sync"
 
 	"vidq/core"
@@ -187,8 +188,14 @@ func (c *crew) see(service string, t *wire.Task, f *wire.FrameRef, size core.Res
 	}
 	if t.Crops {
 		a.Faces = make([][]byte, n)
+		face := blank
+		if c.h.sys.o.RealLinks && n > 0 { // what travels is to be as large as what the model says
+			out := c.h.sys.bed.Truth.Output(service)
+			each := int(out.Bytes(size, core.Content{Objects: f.Objects})) / n
+			face = append(slices.Clip(blank), make([]byte, max(min(each, maxPad)-len(blank), 0))...)
+		}
 		for i := range a.Faces {
-			a.Faces[i] = blank
+			a.Faces[i] = face
 		}
 	}
 	return a
