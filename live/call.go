@@ -114,9 +114,13 @@ func (c *call) walk() {
 		return
 	}
 	began := c.h.sys.clock.Now()
-	a, sent, got, err := c.h.net.Execute(c.f.ctx, c.Node, c.Service, c.task(), c.ref())
+	ctx := c.f.ctx
+	if ctx.Err() != nil { // it was sent when nobody waited for it any more: the service does not know
+		ctx = c.a.ctx
+	}
+	a, sent, got, err := c.h.net.Execute(ctx, c.Node, c.Service, c.task(), c.ref())
 	failed := client.CallError(err)
-	if failed == core.CallTimeout {
+	if failed == core.CallTimeout || c.f.ctx.Err() != nil {
 		return // which core finds out by itself
 	}
 	answered := c.h.sys.clock.Now()

@@ -191,7 +191,7 @@ func (c *crew) see(service string, t *wire.Task, f *wire.FrameRef, size core.Res
 		face := blank
 		if c.h.sys.o.RealLinks && n > 0 { // what travels is to be as large as what the model says
 			out := c.h.sys.bed.Truth.Output(service)
-			each := int(out.Bytes(size, core.Content{Objects: f.Objects})) / n
+			each := int(out.Bytes(size, core.Content{Known: true, Objects: f.Objects})) / n
 			face = append(slices.Clip(blank), make([]byte, max(min(each, maxPad)-len(blank), 0))...)
 		}
 		for i := range a.Faces {
