@@ -106,9 +106,8 @@ func clients(t *testing.T, p *process) {
 	for _, c := range []struct{ args, want string }{
 		{"submit --camera clasroom --pipeline face_detection", `there is no camera "clasroom"; there are classroom (did you mean "classroom"?)`},
 		{"submit --camera classroom --pipeline face_detection --node edge9", `there is no camera "classroom"`},
-		{"submit --camera classroom --pipeline nothing", "nothing"},
 		{"status 99", "there is no query GLOBAL_ID_99"},
-		{"stop 99", "GLOBAL_ID_99"},
+		{"stop 99", "query 99"},
 	} {
 		code, out, err := do(t, "", append(strings.Fields(c.args), "--server", p.manager())...)
 		assert.Equal(t, cli.ExitInput, code, c.args)
