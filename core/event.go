@@ -42,6 +42,7 @@ type (
 		Wait    Time    // in the service's queue
 		Encode  Time    // the host's time for encoding the frame, spent before the request was sent
 		Return  Time    // from the answer's departure to its arrival
+		Blurred bool    // the times are not good enough to tell the link's rate by them
 	}
 
 	// Timer answers Wake.

@@ -106,6 +106,9 @@ func (a *agent) sample() core.Event {
 			m.Services = append(m.Services, w.ServiceSample(now, i))
 		}
 	})
+	if machine := h.sys.machine.Load(); machine != nil {
+		m.Load, m.Energy = machine.Load, machine.Energy
+	}
 	m.Links = m.Links[:0]
 	for i := range h.sys.bed.Links {
 		d := &h.sys.bed.Links[i]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"net/http"
+	"slices"
 	"sync"
 
 	"vidq/core"
@@ -86,14 +87,15 @@ func (c *crew) work(ctx context.Context, service string, model int, id uint64, w
 
 // refused is what an emulated service's refusal is over the wire; client.CallError turns it back.
 func refused(why core.CallError, service string, node core.NodeID) error {
-	switch why {
-	case core.CallOK:
+	if why == core.CallOK {
 		return nil
-	case core.CallRejected:
+	}
+	if why == core.CallRejected {
 		e := wire.Errorf(http.StatusServiceUnavailable, "the queue of service %q at node %q is full; try again later", service, node)
 		e.RetryAfter = core.Second
 		return e
-	case core.CallUnreachable:
+	}
+	if why == core.CallUnreachable {
 		e := wire.Errorf(http.StatusBadGateway, "service %q at node %q is down", service, node)
 		e.Status = wire.StatusDown
 		return e
@@ -104,6 +106,9 @@ func refused(why core.CallError, service string, node core.NodeID) error {
 // Execute implements serve.Services.
 func (c *crew) Execute(ctx context.Context, _ serve.Caller, service string, t *wire.Task, f *wire.FrameRef) (*wire.TaskAnswer, error) {
 	if f == nil {
+		if c.h.alive() == nil {
+			return nil, c.h.away(ctx) // a stranger is told, calls of nodes are lost as in the simulator
+		}
 		f = c.name(t)
 	}
 	size := f.Size
@@ -190,8 +195,14 @@ func (c *crew) see(service string, t *wire.Task, f *wire.FrameRef, size core.Res
 	}
 	if t.Crops {
 		a.Faces = make([][]byte, n)
+		face := blank
+		if c.h.sys.o.RealLinks && n > 0 { // what travels is to be as large as what the model says
+			out := c.h.sys.bed.Truth.Output(service)
+			each := int(out.Bytes(size, core.Content{Known: true, Objects: f.Objects})) / n
+			face = append(slices.Clip(blank), make([]byte, max(min(each, maxPad)-len(blank), 0))...)
+		}
 		for i := range a.Faces {
-			a.Faces[i] = blank
+			a.Faces[i] = face
 		}
 	}
 	return a

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"vidq/core"
 	"vidq/core/result"
@@ -15,6 +16,7 @@ import (
 	"vidq/kb"
 	"vidq/live/emu"
 	"vidq/live/loop"
+	"vidq/live/resource"
 	"vidq/live/serve"
 	"vidq/live/wire"
 	"vidq/scenarios"
@@ -50,6 +52,10 @@ type Options struct {
 	// HTTP opens the nodes' ports, and has them reach each other over them; nil = by plain calls.
 	HTTP *HTTP
 
+	// Measure says that the process's nodes are the machine that it runs on: how busy they are is
+	// measured there, instead of being what the emulated devices say.
+	Measure bool
+
 	Log       *slog.Logger
 	Round     func(*core.RoundRecord)             // is told of every scheduling round; must not block
 	Submitted func(query string, id core.QueryID) // is told of the scenario's queries
@@ -76,7 +82,9 @@ type System struct {
 	life    context.Context // of what all nodes share
 	end     context.CancelFunc
 
-	keys    keys // of queries that this process has not heard of
+	keys    keys                            // of queries that this process has not heard of
+	machine atomic.Pointer[resource.Sample] // nil = emulated, or not measured yet
+
 	mu      sync.Mutex
 	known   map[core.QueryID]*core.Query
 	err     error
@@ -102,9 +110,7 @@ func New(o Options) (*System, error) {
 			return core.Incarnation(s.clock.Wall(s.clock.Now()).UnixMilli())
 		}
 	}
-	if s.book, err = newBook(bed, o.PortBase); err != nil {
-		return nil, err
-	}
+	s.book = newBook(bed, o.PortBase)
 	s.world = emu.NewWorld(s.clock, bed)
 	s.books = newBooks(s.meta(), o.Records)
 	s.life, s.end = context.WithCancel(context.Background())
@@ -163,8 +169,19 @@ func (s *System) Open() error {
 	}
 	if err != nil {
 		s.close(s.life)
+		return err
 	}
-	return err
+	if s.o.Measure {
+		s.group.Go(func() { resource.New(resource.Options{Log: s.o.Log}).Run(s.life, s.measured) })
+	}
+	return nil
+}
+
+// measured takes note of how busy the machine is.
+func (s *System) measured(m resource.Sample) {
+	if m.Measured {
+		s.machine.Store(&m)
+	}
 }
 
 // close ends what Open opened.
@@ -335,7 +352,7 @@ func (s *System) nodes(ctx context.Context, h *host) (all []core.NodeView, links
 	}
 	a := h.alive()
 	if a == nil {
-		return nil, nil, silence(ctx)
+		return nil, nil, h.away(ctx)
 	}
 	err = a.loop.Ask(ctx, func() {
 		n := core.NodeView{ID: h.id, Role: h.bed.Spec.Role, Class: h.bed.Class.Name, Up: true, Capacity: h.bed.World.Capacity, Load: h.sampled.Load}

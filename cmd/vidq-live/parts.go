@@ -55,7 +55,7 @@ func (p *parts) check(name string) error {
 	}
 	s := p.scenario
 	p.system = live.Options{
-		Scenario: s, Scheduler: s.Scheduler.Spec, Seed: s.Seed, RealLinks: o.links == linksReal, PortBase: o.portBase,
+		Scenario: s, Scheduler: s.Scheduler.Spec, Seed: s.Seed, RealLinks: o.links == linksReal, Measure: len(o.nodes) == 1, PortBase: o.portBase,
 		Video: !o.noVideo, HTTP: h, Log: p.log,
 	}
 	if o.changed("seed") {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"testing"
 
 	"vidq/core"
+	"vidq/core/coretest"
 	"vidq/core/result"
 	"vidq/core/sched"
 	"vidq/internal/cli"
@@ -316,7 +318,7 @@ func TestMSERCutsEveryScheduler(t *testing.T) {
 // TestGivingUpIsSound compares runs that may be given up with the same runs to their
 // end.
 func TestGivingUpIsSound(t *testing.T) {
-	s, err := scenarios.Load("campus", []string{"duration=60s"})
+	s, err := scenarios.Load("campus", []string{fmt.Sprintf("duration=%ds", 15+coretest.Cases(45))})
 	require.NoError(t, err)
 	c := &comparison{app: newRig().app, o: &compareOptions{}}
 	c.app.simulate = simulate
@@ -347,7 +349,9 @@ func TestGivingUpIsSound(t *testing.T) {
 func TestBestStaticIsTheBest(t *testing.T) {
 	r := newRig()
 	r.load, r.simulate = scenarios.Load, simulate
-	set := []string{"duration=14s", "warmup=2s", "knobs.fps=[5,10,20]", "knobs.resolutions=[\"480p\",\"720p\"]", "link.mensa-cloud.rate=4Mbit/s"}
+	fps := []string{"20", "10", "5"}
+	duration := fmt.Sprintf("duration=%ds", 2+coretest.Cases(12))
+	set := []string{duration, "warmup=2s", "knobs.fps=[" + strings.Join(fps[:coretest.Cases(len(fps))], ",") + "]", "knobs.resolutions=[\"480p\",\"720p\"]", "link.mensa-cloud.rate=4Mbit/s"}
 	s, err := scenarios.Load("campus", set)
 	require.NoError(t, err)
 	c := &comparison{app: r.app, o: &compareOptions{runOptions: runOptions{seeds: 2, workers: 2}}, rows: []contender{{label: bestStatic, search: true, bound: true}}}
@@ -406,7 +410,7 @@ func TestCompareDoesNotDependOnWorkers(t *testing.T) {
 		r.load, r.simulate = scenarios.Load, simulate
 		dir := filepath.Join(t.TempDir(), "out")
 		require.Equal(t, cli.ExitDone, r.do("compare", "face", "campus", "--scheduler", "latfirst,random,best-static", "--seeds", "3",
-			"--until", "20s", "--axis", "kb.noise=0,.3", "--warmup", "none", "--set", "knobs.fps=[1,10]", "--out", dir, "--workers", workers), r.err.String())
+			"--until", "8s", "--axis", "kb.noise=0,.3", "--warmup", "none", "--set", "knobs.fps=[1,10]", "--set", "knobs.resolutions=[\"480p\"]", "--out", dir, "--workers", workers), r.err.String())
 		got := map[string]string{"stdout": r.out.String()}
 		for _, path := range tree(t, dir)[1:] {
 			text, err := os.ReadFile(path)

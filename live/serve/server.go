@@ -71,6 +71,7 @@ type Server struct {
 	chain   *chain
 	http    http.Server
 	end     context.CancelFunc // of all requests under way
+	silent  silent
 }
 
 // New returns a server that answers by h. It panics unless h has exactly the routes of
@@ -87,6 +88,7 @@ func New(h Handlers, o Options) (*Server, error) {
 		Handler: c, TLSConfig: o.TLS, ReadHeaderTimeout: o.Headers, IdleTimeout: o.Idle, MaxHeaderBytes: maxHeaders,
 		ErrorLog:    slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // what strangers do to a port is no news
 		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnState:   s.silent.note,
 	}
 	return s, nil
 }
@@ -127,6 +129,7 @@ func (s *Server) Serve(l net.Listener) error {
 // that of ctx. The server cannot be used again.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.chain.endStreams()
+	s.silent.end()
 	err := s.http.Shutdown(ctx)
 	s.end()
 	if err != nil {
