@@ -53,8 +53,8 @@ const (
 //
 // Of a call that had the link to itself there are two views: its round trip without all that is known of it,
 // which programs that wait for their turn at either end make longer; and how long the service's node
-// saw the body arrive, which they make shorter or longer. Where both agree the latter is told, else
-// neither is worth an estimate. Calls that shared the link, or whose server does not tell, have one view only.
+// saw the body arrive, which they make shorter or longer. Where both agree the latter is told, and the
+// rest is waiting; else neither is worth an estimate. Calls that shared the link, or whose server does not tell, have one view only.
 func (c *call) crossed(sent, answered core.Time, x *client.Executed) (back core.Time) {
 	c.Sent, c.Got = float64(x.Sent), float64(x.Got)
 	ready := core.Time(x.Ready)
@@ -71,5 +71,6 @@ func (c *call) crossed(sent, answered core.Time, x *client.Executed) (back core.
 	there := answered - sent - ready - a.Service - a.Queue - back
 	excess := max(there-rtt/2-a.Arrival, 0)
 	c.blurred = excess > a.Arrival/crossingBlur
-	return back + excess
+	a.Queue += excess
+	return back
 }
