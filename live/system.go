@@ -110,9 +110,7 @@ func New(o Options) (*System, error) {
 			return core.Incarnation(s.clock.Wall(s.clock.Now()).UnixMilli())
 		}
 	}
-	if s.book, err = newBook(bed, o.PortBase); err != nil {
-		return nil, err
-	}
+	s.book = newBook(bed, o.PortBase)
 	s.world = emu.NewWorld(s.clock, bed)
 	s.books = newBooks(s.meta(), o.Records)
 	s.life, s.end = context.WithCancel(context.Background())
