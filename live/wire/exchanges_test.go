@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vidq/core"
-	"vidq/live/wire/wiretest"
+	"vidq/live/wiretest"
 )
 
 // exchange is a request and its answer, captured from a run of the original.

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vidq/core"
-	"vidq/live/wire/wiretest"
+	"vidq/live/wiretest"
 )
 
 // curl makes a multipart body of parts name=content, as curl -F would.
