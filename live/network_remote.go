@@ -82,6 +82,9 @@ func (n *remote) tellOriginal(ctx context.Context, l *Letter) (core.Message, err
 	case *core.Heartbeat:
 		return &core.HeartbeatAck{Node: m.Node, Incarnation: m.Incarnation, Number: m.Number, Known: true}, nil
 	case *core.SyncResults:
+		if l.Frame == nil {
+			return nil, nil // it was on its way before the query manager was known, and is sent again
+		}
 		for i := range m.Results {
 			r := &m.Results[i]
 			if r.Outcome != core.OutcomeDone {
@@ -104,19 +107,6 @@ func (n *remote) tellOriginal(ctx context.Context, l *Letter) (core.Message, err
 		return &core.SyncAck{Incarnation: m.Incarnation, Seq: m.First + uint64(len(m.Results)) - 1}, nil
 	}
 	return nil, nil
-}
-
-// frames returns a batch of results as the original is told them.
-func (h *host) frames(m *core.SyncResults) func(i int) wire.Frame {
-	return func(i int) wire.Frame {
-		r := &m.Results[i]
-		p := h.plans.get(r.Obs.Query, r.Obs.Revision, core.Plan{})
-		var plan wire.Plan
-		if q := h.sys.query(r.Obs.Query); q != nil {
-			plan = wire.FromPlan(&p, q, h.sys.book)
-		}
-		return wire.FromFrame(r, plan, h.counts.get(frameOf{r.Obs.Query, r.CameraFrame}), false)
-	}
 }
 
 // Execute implements Network.
