@@ -238,6 +238,9 @@ func (c *call) done(a *wire.TaskAnswer, err core.CallError, back core.Time) {
 		ev.Objects, ev.Area, ev.Counted = c.Figures.Objects, c.Area, true
 		if a.Counted {
 			ev.Objects, ev.Area = a.Objects, a.Area
+		} else if !a.Timed { // a service of the original, which is not emulated
+			ev.Untimed, ev.Counted = true, a.Boxes != nil
+			ev.Objects, ev.Area = float64(len(a.Boxes)), wire.MeanArea(a.Boxes)
 		}
 		c.f.answer(c.Ref.Stage, a)
 		c.h.counts.add(frameOf{c.Ref.Query, c.CameraFrame}, a.Counts)
