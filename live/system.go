@@ -352,7 +352,7 @@ func (s *System) nodes(ctx context.Context, h *host) (all []core.NodeView, links
 	}
 	a := h.alive()
 	if a == nil {
-		return nil, nil, silence(ctx)
+		return nil, nil, h.away(ctx)
 	}
 	err = a.loop.Ask(ctx, func() {
 		n := core.NodeView{ID: h.id, Role: h.bed.Spec.Role, Class: h.bed.Class.Name, Up: true, Capacity: h.bed.World.Capacity, Load: h.sampled.Load}

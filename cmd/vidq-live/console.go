@@ -85,11 +85,7 @@ func (c *console) begin(s *live.System) {
 		}
 	}
 	var b strings.Builder
-	b.WriteString(head + "\n\n")
-	for line := range strings.Lines(cli.Align(rows.String(), 0)) {
-		b.WriteString(strings.TrimRight(line, " \n") + "\n")
-	}
-	b.WriteString("\n")
+	b.WriteString(head + "\n\n" + table(rows.String()) + "\n")
 	if s.Queries() != nil {
 		b.WriteString(c.curl(c.url(s.ManagerAddr(wire.PortManager), "/query/list")) + "\n")
 	}

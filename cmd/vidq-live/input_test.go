@@ -120,3 +120,24 @@ func TestHelp(t *testing.T) {
 	assert.Equal(t, cli.ExitDone, code)
 	assert.Regexp(t, `^vidq \S+\n$`, out)
 }
+
+// TestReadme: the README's commands are ones that there are, with flags that there are.
+func TestReadme(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	root := (&app{}).rootCommand()
+	seen := 0
+	for line := range strings.Lines(string(text)) {
+		rest, is := strings.CutPrefix(line, "    go run ./cmd/vidq-live")
+		if !is {
+			continue
+		}
+		rest, _, _ = strings.Cut(rest, "#")
+		c, args, err := root.Find(strings.Fields(rest))
+		require.NoError(t, err, line)
+		require.NoError(t, c.ParseFlags(args), line)
+		require.NoError(t, c.Args(c, c.Flags().Args()), line)
+		seen++
+	}
+	assert.Greater(t, seen, 5)
+}
