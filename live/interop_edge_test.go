@@ -178,7 +178,9 @@ func TestOriginalResultsAtOnce(t *testing.T) {
 }
 
 // upOf returns whether get_video_info says that an edge is up.
-func upOf(w *town, addr string) any { return w.get("127.0.0.1:5000/node/get_video_info").at(w, addr, "0", "up") }
+func upOf(w *town, addr string) any {
+	return w.get("127.0.0.1:5000/node/get_video_info").at(w, addr, "0", "up")
+}
 
 // TestOriginalEdgeDies: a node of the original that does not answer three times is down, and nobody else
 // notices; when it is back it is given its job again.
@@ -269,6 +271,27 @@ func TestOriginalEdgeFails(t *testing.T) {
 		e.sick.Store(false)
 		time.Sleep(15 * time.Second)
 		assert.NotEmpty(t, w.loops(own))
+		nothingExtra(t, e)
+	})
+}
+
+// TestOriginalEdgeCannotStop: what it still tells of a query that was stopped is not listened to, however often.
+func TestOriginalEdgeCannotStop(t *testing.T) {
+	inTown(t, func(t *testing.T, w *town) {
+		w.vidq(original(t), "cloud")
+		e := newEdge(w, "127.0.0.1")
+		e.start(0)
+		id, other := w.submit("127.0.0.1:5001", 0, faces...), w.submit("127.0.0.1:5001", 0, faces...)
+		time.Sleep(6 * time.Second)
+		a := w.ask("127.0.0.1", http.MethodPost, "127.0.0.1:5000/query/stop_query/"+id, "")
+		require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+		time.Sleep(time.Second)
+		stored, others := w.done(id), w.done(other)
+		time.Sleep(20 * time.Second)
+		assert.Equal(t, "stopped", w.row(id)["state_name"])
+		assert.Equal(t, stored, w.done(id))
+		assert.Greater(t, w.done(other), others)
+		assert.Len(t, e.heardAt("/job/submit_job"), 2)
 		nothingExtra(t, e)
 	})
 }
