@@ -26,11 +26,14 @@ run:
 build:
 	$(GO) build -o $(BIN)/ ./cmd/...
 
-## test: everything that must hold: formatting, vet, linters, all tests under the race detector
+# Packages whose tests go through all of their cases without the race detector only (coretest.Cases).
+CASES = $$(grep -rl --include='*_test.go' '\<Cases(' . | xargs -n 1 dirname | sort -u)
+
+## test: everything that must hold: formatting, vet, linters, all tests under the race detector, the long ones in full without it
 .PHONY: test
 test: deps vet lint
 	$(GO) test -race -timeout 40m $$($(GO) list ./... | grep -v /scenarios/suite)
-	$(GO) test -timeout 40m ./scenarios/suite # a search over thousands of runs, in which nothing is concurrent
+	$(GO) test -timeout 40m $(CASES) ./scenarios/suite # thousands of runs, in which nothing is concurrent
 
 ## vet: go vet
 .PHONY: vet
@@ -79,6 +82,11 @@ golden:
 bench: deps
 	$(GO) test -run '^$$' -bench . -benchmem ./bench
 	$(GO) run ./bench/ratio
+
+## bench-live: what the live system itself costs on this machine: overhead, memory, throughput
+.PHONY: bench-live
+bench-live:
+	$(GO) run ./bench/live
 
 ## tune: search every scheduler's parameters on seeds 1-2 and write docs/tuned.txt; ONLY=NAME,... does some and keeps the others
 BUDGET ?= 800

@@ -13,6 +13,8 @@ type agent struct {
 	inc  core.Incarnation
 	jobs *core.JobManager
 	now  core.Time // of the step under way; the loop's goroutine's
+
+	links []core.LinkView // as last told to the query manager; likewise
 }
 
 var _ core.Backend = (*agent)(nil)
@@ -76,11 +78,14 @@ func (a *agent) Send(s *core.Send) {
 		return
 	}
 	letter := &Letter{Msg: s.Msg}
-	if m, ok := s.Msg.(*core.SyncResults); ok {
+	switch m := s.Msg.(type) {
+	case *core.SyncResults:
 		letter.Counts = h.counts.of(m)
 		if n, ok := h.net.(*remote); ok && n.aged.Load() {
 			letter.Frame = a.frames(m)
 		}
+	case *core.Heartbeat:
+		a.links = append(a.links[:0], m.Links...)
 	}
 	h.sys.tell(a.life, h.net, core.Address{Node: h.id, Part: core.PartJobs}, s.To, letter)
 }
@@ -127,6 +132,9 @@ func (a *agent) sample() core.Event {
 			m.Services = append(m.Services, w.ServiceSample(now, i))
 		}
 	})
+	if machine := h.sys.machine.Load(); machine != nil {
+		m.Load, m.Energy = machine.Load, machine.Energy
+	}
 	m.Links = m.Links[:0]
 	for i := range h.sys.bed.Links {
 		d := &h.sys.bed.Links[i]

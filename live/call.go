@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"vidq/core"
@@ -27,7 +28,6 @@ type call struct {
 	maker    bool      // it makes the encoding
 	making   core.Time // work for that
 	encode   core.Time // what it took
-
 }
 
 // hostedStage is where a stage of a query runs under a plan.
@@ -113,10 +113,15 @@ func (c *call) walk() {
 	if to != here && links.Transfer(c.f.ctx, here, to, c.id, c.Sent, testbed.AttemptKey(key, &c.Ref, 0)) != nil {
 		return
 	}
-	began := c.h.sys.clock.Now()
-	a, sent, got, err := c.h.net.Execute(c.f.ctx, c.Node, c.Service, c.task(), c.ref())
+	task := c.task()
+	sent := c.h.sys.clock.Now()
+	ctx := c.f.ctx
+	if ctx.Err() != nil { // it was sent when nobody waited for it any more: the service does not know
+		ctx = c.a.ctx
+	}
+	x, err := c.h.net.Execute(ctx, c.Node, c.Service, task, c.ref())
 	failed := client.CallError(err)
-	if failed == core.CallTimeout {
+	if failed == core.CallTimeout || c.f.ctx.Err() != nil {
 		return // which core finds out by itself
 	}
 	answered := c.h.sys.clock.Now()
@@ -124,31 +129,41 @@ func (c *call) walk() {
 		c.Got = 0
 	}
 	if c.h.sys.o.RealLinks && to != here {
-		c.Sent, c.Got = float64(sent), float64(got)
-		c.done(a, failed, c.back(answered-began, a))
+		c.done(x.TaskAnswer, failed, c.crossed(sent, &x))
 		return
 	}
 	if to != here && links.Transfer(c.f.ctx, to, here, c.id, c.Got, testbed.AttemptKey(key, &c.Ref, 1)) != nil {
 		return
 	}
-	c.done(a, failed, c.h.sys.clock.Now()-answered)
+	c.done(x.TaskAnswer, failed, c.h.sys.clock.Now()-answered)
 }
 
-// back is how long an answer was under way over a real link, where only the round trip is known: what is
-// not the service's is shared out by the bytes of either way.
-func (c *call) back(roundTrip core.Time, a *wire.TaskAnswer) core.Time {
-	if a != nil {
-		roundTrip -= a.Service + a.Queue
+// crossed takes in what a call over a real link, sent at an instant, was like, and returns
+// how long the answer was under way: half of the connection's smallest round trip until its first
+// byte was here, and reading the rest. Where no round trip is known that is not told either: half of a call's
+// own, or its share by bytes, would make latency look like a rate.
+//
+// What went by until there was a connection for the first byte is preparation: a connection's making is
+// not the transfer of what is sent over it.
+func (c *call) crossed(sent core.Time, x *client.Executed) (back core.Time) {
+	c.Sent, c.Got = float64(x.Sent), float64(x.Got)
+	c.encode = sent - c.began + core.Time(x.Ready)
+	if x.RTT > 0 {
+		back = core.Time(x.RTT/2 + x.Reading)
 	}
-	if all := c.Sent + c.Got; all > 0 && roundTrip > 0 {
-		return core.Time(float64(roundTrip) * (c.Got / all))
-	}
-	return 0
+	return back
 }
 
 // prepare encodes the frame, or waits for who does, and spends what a call costs its host
 // beside. It returns false when nobody waits for the call any more.
 func (c *call) prepare() bool {
+	if c.h.sys.o.RealLinks { // then the host's own work is real, too
+		if c.encoding != nil && c.f.picture {
+			c.look(c.f.ctx)
+			c.encode = c.h.sys.clock.Now() - c.began
+		}
+		return c.f.ctx.Err() == nil
+	}
 	overhead := c.h.bed.Class.CallOverhead
 	dev, ctx := c.h.dev, c.a.ctx // what has begun goes on when the frame is released: others may wait for it
 	switch {
@@ -201,10 +216,22 @@ func (c *call) task() *wire.Task {
 	}
 	if c.f.picture {
 		if b := c.look(c.f.ctx); b != nil {
-			return &wire.Task{Encoding: wire.EncodingJPEG, Image: b, Size: c.Video.Resolution, Crops: true}
+			return &wire.Task{Encoding: wire.EncodingJPEG, Image: c.padded(b), Size: c.Video.Resolution, Crops: true}
 		}
 	}
-	return &wire.Task{Encoding: wire.EncodingJPEG, Image: blank, Size: blankSize, Crops: true}
+	return &wire.Task{Encoding: wire.EncodingJPEG, Image: c.padded(blank), Size: blankSize, Crops: true}
+}
+
+// maxPad bounds what a probe adds to a frame, bytes.
+const maxPad = 4 << 20
+
+// padded adds the bytes that the scheduler probes a real link with: decoders do not look at what comes
+// after a JPEG's end. Emulated links count them without.
+func (c *call) padded(b []byte) []byte {
+	if n := int(min(c.Pad, maxPad)); n > 0 && c.h.sys.o.RealLinks {
+		return append(slices.Clip(b), make([]byte, n)...)
+	}
+	return b
 }
 
 // done tells the job manager of the answer, which was under way for back.

@@ -144,18 +144,21 @@ func (q *query) see(a *agent, v video.Frame) core.Event {
 	return q.hold(a, f)
 }
 
+// shownQuality is the JPEG quality where the plan's encoder has another, or none: one at
+// which services lose nothing.
+const shownQuality = 90
+
 // look returns a held frame as a plan wants it; nil where there are no pixels.
 func (e *eyes) look(ctx context.Context, cam core.CameraID, f *held, v core.VideoConf) []byte {
 	if !f.picture {
 		return nil
 	}
-	v.Encoder = "jpeg" // what is sent and shown is single frames
-	if v.Quality <= 0 || v.Quality > 100 {
-		v.Quality = 0
+	if v.Encoder != "jpeg" || v.Quality <= 0 || v.Quality > 100 { // what is sent and shown is single frames
+		v.Encoder, v.Quality = "jpeg", shownQuality
 	}
 	x, err := e.store.Encoded(ctx, cam, f.Number, &v)
 	if err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !errors.Is(err, video.ErrNotHeld) && !errors.Is(err, video.ErrClosed) { // then nobody waits for it
 			e.h.log.Warn("a frame could not be encoded", "error", err)
 		}
 		return nil

@@ -41,7 +41,7 @@ func (s *System) fault(ctx context.Context, i int, begin bool) {
 	s.worldRecord(&core.FaultRecord{At: s.clock.Now(), Kind: f.Kind, Target: f.Target(), Begin: begin})
 	s.world.Fault(i, begin)
 	switch f.Kind {
-	case scenarios.FaultNodeDown, scenarios.FaultCrash:
+	case scenarios.FaultNodeDown:
 		h := s.host(f.Node)
 		if h == nil {
 			return
@@ -50,6 +50,14 @@ func (s *System) fault(ctx context.Context, i int, begin bool) {
 			s.fail(h)
 		} else {
 			s.recover(ctx, h)
+		}
+	case scenarios.FaultCrash:
+		if h := s.host(f.Node); h != nil && begin {
+			if s.manages(h) {
+				s.manager.crash(func() { s.crash(ctx, h, f.For) })
+			} else {
+				s.crash(ctx, h, f.For)
+			}
 		}
 	case scenarios.FaultStore:
 		if s.manager == nil {
@@ -60,6 +68,15 @@ func (s *System) fault(ctx context.Context, i int, begin bool) {
 		} else {
 			s.manager.failing.Add(-1)
 		}
+	}
+}
+
+// crash takes a node down; it starts again after the fault's length.
+func (s *System) crash(ctx context.Context, h *host, length core.Time) {
+	now := s.clock.Now()
+	s.fail(h)
+	if length < core.Never {
+		s.at(ctx, now.Add(length), func() { s.recover(ctx, h) })
 	}
 }
 

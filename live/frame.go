@@ -48,8 +48,16 @@ func (h *host) know(q *core.Query) {
 	n := &query{h: h, id: q.ID, stream: h.sys.stream(q), stages: make([]*hostedStage, len(q.Pipeline))}
 	h.queries[q.ID] = n
 	h.sys.learn(q)
-	h.sys.books.query(q.ID, n.stream.Info())
+	h.sys.account(q)
 	h.eyes.channel.Open(q.ID)
+}
+
+// account opens the books of a query, if they are not open.
+func (s *System) account(q *core.Query) {
+	if s.bed.Camera(q.Camera) >= 0 {
+		n := s.stream(q)
+		s.books.query(q.ID, n.Info())
+	}
 }
 
 // stream returns the stream of a query: of the scenario's, or of one that somebody has

@@ -15,7 +15,6 @@ type life struct {
 	cancel   context.CancelCauseFunc
 	loop     *loop.Loop
 	exchange exchange
-	now      core.Time // of the step under way; the loop's goroutine's
 }
 
 // errDown is why a life ends whose node has gone down: it answers nobody any more.

@@ -41,6 +41,7 @@ type manager struct {
 
 	mu        sync.Mutex // of what follows
 	reign     *reign     // nil = down
+	fatal     []func()   // crashes that wait for a save
 	asked     uint64     // requests of users
 	done      map[core.QueryID]int64
 	originals map[core.NodeID]*original
@@ -119,6 +120,9 @@ func (m *manager) alive() *reign {
 
 // Step implements core.Machine.
 func (r *reign) Step(now core.Time, ev core.Event, fx *core.Effects) {
+	if r.ctx.Err() != nil {
+		return // it has crashed
+	}
 	r.now = now
 	r.core.Step(now, ev, fx)
 }
@@ -189,8 +193,36 @@ func (r *reign) saved(sv core.Saved) {
 			}
 			r.saves = slices.Delete(r.saves, 0, 1)
 		}
+		if r.crashing() {
+			return nil
+		}
 		return &sv
 	})
+}
+
+// crash has the query manager's node crash between its next save and being told of it.
+func (m *manager) crash(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fatal = append(m.fatal, f)
+}
+
+// crashing lets the crashes that waited for a save happen, and reports whether there were any.
+func (r *reign) crashing() bool {
+	r.m.mu.Lock()
+	waiting := r.m.fatal
+	r.m.fatal = nil
+	r.m.mu.Unlock()
+	if len(waiting) == 0 {
+		return false
+	}
+	r.cancel(errDown)
+	r.m.sys.group.Go(func() {
+		for _, f := range waiting {
+			f()
+		}
+	})
+	return true
 }
 
 // durable takes note of what has become durable.
@@ -199,6 +231,7 @@ func (r *reign) durable(changes []core.Change) {
 		switch c := &changes[i]; c.Kind {
 		case core.ChangeQuery:
 			r.m.sys.learn(&c.Query.Query)
+			r.m.sys.account(&c.Query.Query)
 			if c.Query.State.Ended() {
 				r.m.sys.ended(c.Query.Query.ID, r.now)
 			}

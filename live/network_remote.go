@@ -110,7 +110,7 @@ func (n *remote) tellOriginal(ctx context.Context, l *Letter) (core.Message, err
 }
 
 // Execute implements Network.
-func (n *remote) Execute(ctx context.Context, to core.NodeID, service string, t *wire.Task, f *wire.FrameRef) (*wire.TaskAnswer, int64, int64, error) {
+func (n *remote) Execute(ctx context.Context, to core.NodeID, service string, t *wire.Task, f *wire.FrameRef) (client.Executed, error) {
 	peer := n.peer(to, wire.PortServices)
 	// Where the query manager is the original's the other nodes are, too; those of vidq take literals as well.
 	if to != n.h.id && (n.aged.Load() || n.away.Load()) || n.s.originalAt(core.Address{Node: to, Part: core.PartServices}) != nil {
@@ -118,6 +118,5 @@ func (n *remote) Execute(ctx context.Context, to core.NodeID, service string, t 
 		literal.Encoding = wire.EncodingLiteral
 		t, peer = &literal, n.c.Peer(peer.Addr(), true)
 	}
-	x, err := peer.Execute(ctx, service, t, f)
-	return x.TaskAnswer, x.Sent, x.Got, err
+	return peer.Execute(ctx, service, t, f)
 }

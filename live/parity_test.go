@@ -192,11 +192,12 @@ func TestParity(t *testing.T) {
 		{"face", nil, true},
 		{"campus", campus(), false},
 		{"campus", campus(), true},
+		{"campus", append(campus(), `fault=[ # all kinds
+			{ kind = "store", at = "8s", for = "3s" }, { kind = "message_loss", at = "14s", for = "5s", loss = 0.4 },
+			{ kind = "service_down", at = "22s", for = "4s", node = "mensa", service = "pedestrian_detection" }, { kind = "crash", at = "30s", for = "6s" },
+			{ kind = "link_down", at = "42s", for = "8s", link = ["library", "lab"] }, { kind = "crash", at = "55s", for = "6s", node = "library" }]`), false},
 	} {
-		name := c.scenario + "/in process"
-		if c.http {
-			name = c.scenario + "/over HTTP"
-		}
+		name := c.scenario + map[bool]string{false: "/in process", true: "/over HTTP"}[c.http]
 		t.Run(name, func(t *testing.T) {
 			sc, err := scenarios.Load(c.scenario, c.set)
 			require.NoError(t, err)

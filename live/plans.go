@@ -21,8 +21,10 @@ func (p *plans) add(q core.QueryID, plan core.Plan) {
 	if p.of == nil {
 		p.of = map[core.QueryID][]core.Plan{}
 	}
-	all := append(p.of[q], plan)
-	p.of[q] = all[max(0, len(all)-plansKept):]
+	p.of[q] = append(p.of[q], plan)
+	if all := p.of[q]; len(all) > plansKept {
+		p.of[q] = all[len(all)-plansKept:]
+	}
 }
 
 // like returns the revision of the newest plan of which same is true, 0 if none is remembered.

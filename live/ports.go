@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"vidq/core"
@@ -103,13 +104,16 @@ func (p *ports) serve(s *System, h *host, at wire.Port, handlers serve.Handlers)
 	}
 	l, err := listen(addr)
 	if err != nil {
-		return fmt.Errorf("node %q cannot listen at %s: %w; is another vidq-live running?", h.id, addr, err)
+		return fmt.Errorf("node %q cannot listen at %s: %w%s", h.id, addr, err, advice(err))
 	}
 	server, err := serve.New(handlers, serve.Options{
 		Version: o.Version, Access: o.Access, TLS: o.TLS, Log: s.o.Log.With("node", h.id, "port", int(at)),
-		Ready: func(context.Context) error { return s.ready(h, at) },
+		Epoch: s.clock.Wall(0), Ready: func(context.Context) error { return s.ready(h, at) },
 	})
 	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	if err := server.Admissible(l.Addr()); err != nil {
 		return errors.Join(err, l.Close())
 	}
 	p.servers = append(p.servers, server)
@@ -120,6 +124,17 @@ func (p *ports) serve(s *System, h *host, at wire.Port, handlers serve.Handlers)
 		}
 	})
 	return nil
+}
+
+// advice is what to do about an address that cannot be had.
+func advice(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "; is another vidq-live running?"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "; this machine has no such address: run here only the nodes that are (--node), or say where they are (--addr)"
+	}
+	return ""
 }
 
 // ready tells why a port's part cannot do its work yet.

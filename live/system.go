@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"vidq/core"
 	"vidq/core/result"
@@ -15,6 +16,9 @@ import (
 	"vidq/kb"
 	"vidq/live/emu"
 	"vidq/live/loop"
+	"vidq/live/resource"
+	"vidq/live/serve"
+	"vidq/live/wire"
 	"vidq/scenarios"
 	"vidq/scenarios/testbed"
 )
@@ -33,6 +37,11 @@ type Options struct {
 	// are emulated.
 	RealLinks bool
 
+	// PortBase is added to every port that the scenario does not say.
+	PortBase int
+	// Since is when this process began, if its clock is older: what was before counts in no result.
+	Since core.Time
+
 	Store Store // of the query manager; nil where it does not run
 	// Incarnation counts a node's starts: each is higher than all before. nil = the clock's
 	// wall time in milliseconds, which is where nothing is kept.
@@ -42,6 +51,10 @@ type Options struct {
 	Video bool
 	// HTTP opens the nodes' ports, and has them reach each other over them; nil = by plain calls.
 	HTTP *HTTP
+
+	// Measure says that the process's nodes are the machine that it runs on: how busy they are is
+	// measured there, instead of being what the emulated devices say.
+	Measure bool
 
 	Log       *slog.Logger
 	Round     func(*core.RoundRecord)             // is told of every scheduling round; must not block
@@ -69,9 +82,13 @@ type System struct {
 	life    context.Context // of what all nodes share
 	end     context.CancelFunc
 
-	mu    sync.Mutex
-	known map[core.QueryID]*core.Query
-	err   error
+	keys    keys                            // of queries that this process has not heard of
+	machine atomic.Pointer[resource.Sample] // nil = emulated, or not measured yet
+
+	mu      sync.Mutex
+	known   map[core.QueryID]*core.Query
+	err     error
+	failing chan struct{} // closed when err is set
 }
 
 // New builds the system of a scenario.
@@ -86,16 +103,14 @@ func New(o Options) (*System, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &System{o: o, bed: bed, clock: o.Clock, known: map[core.QueryID]*core.Query{}}
+	s := &System{o: o, bed: bed, clock: o.Clock, known: map[core.QueryID]*core.Query{}, failing: make(chan struct{})}
 	s.run = o.Scenario.Name + "-" + strconv.FormatUint(o.Seed, 10)
 	if s.o.Incarnation == nil {
 		s.o.Incarnation = func(core.NodeID) core.Incarnation {
 			return core.Incarnation(s.clock.Wall(s.clock.Now()).UnixMilli())
 		}
 	}
-	if s.book, err = newBook(bed, 0); err != nil {
-		return nil, err
-	}
+	s.book = newBook(bed, o.PortBase)
 	s.world = emu.NewWorld(s.clock, bed)
 	s.books = newBooks(s.meta(), o.Records)
 	s.life, s.end = context.WithCancel(context.Background())
@@ -132,7 +147,7 @@ func (s *System) settle() error {
 }
 
 func (s *System) meta() result.Meta {
-	m := result.Meta{Scheduler: s.o.Scheduler.String(), Seed: s.o.Seed, Warmup: s.o.Scenario.Warmup, Sink: s.o.Sink}
+	m := result.Meta{Scheduler: s.o.Scheduler.String(), Seed: s.o.Seed, Warmup: s.o.Since + s.o.Scenario.Warmup, Sink: s.o.Sink}
 	for i := range s.bed.Nodes {
 		m.Nodes = append(m.Nodes, s.bed.Nodes[i].ID)
 	}
@@ -154,8 +169,19 @@ func (s *System) Open() error {
 	}
 	if err != nil {
 		s.close(s.life)
+		return err
 	}
-	return err
+	if s.o.Measure {
+		s.group.Go(func() { resource.New(resource.Options{Log: s.o.Log}).Run(s.life, s.measured) })
+	}
+	return nil
+}
+
+// measured takes note of how busy the machine is.
+func (s *System) measured(m resource.Sample) {
+	if m.Measured {
+		s.machine.Store(&m)
+	}
 }
 
 // close ends what Open opened.
@@ -188,11 +214,28 @@ func (s *System) failed(err error) {
 	if err == nil {
 		return
 	}
-	s.o.Log.Error("the query manager cannot run", "error", err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.err == nil {
+		close(s.failing)
+	}
 	s.err = errors.Join(s.err, err)
 }
+
+// Failed is closed when something has happened that the system cannot go on with. Stop
+// returns what.
+func (s *System) Failed() <-chan struct{} { return s.failing }
+
+// Queries is what the query manager does for users; nil where it runs elsewhere.
+func (s *System) Queries() serve.Queries {
+	if s.manager == nil {
+		return nil
+	}
+	return s.manager
+}
+
+// ManagerAddr is where a port of the query manager's node is: 5000 or 5100.
+func (s *System) ManagerAddr(p wire.Port) string { return s.book.at(s.managerID(), p) }
 
 // Stop ends every node, and returns what came of the run up to now. What waits to be made durable
 // is, until ctx ends.
@@ -285,15 +328,6 @@ func (s *System) query(q core.QueryID) *core.Query {
 	return s.known[q]
 }
 
-// keyOf returns the key that names a query's draws: its own in this run, else one made up
-// of its number.
-func (s *System) keyOf(_ context.Context, run string, q core.QueryID) string {
-	if known := s.query(q); known != nil && known.Key != "" && run == s.run {
-		return known.Key
-	}
-	return run + "/" + strconv.FormatUint(uint64(q), 10)
-}
-
 // ended takes note that a query has ended for good.
 func (s *System) ended(q core.QueryID, now core.Time) {
 	s.books.ended(q, now)
@@ -309,25 +343,25 @@ func (s *System) ended(q core.QueryID, now core.Time) {
 	}
 }
 
-// nodes returns what is known of nodes at h: of all where the query manager runs, else of
+// nodes returns what is known of nodes and links at h: of all where the query manager runs, else of
 // h itself.
-func (s *System) nodes(ctx context.Context, h *host) (all []core.NodeView, err error) {
+func (s *System) nodes(ctx context.Context, h *host) (all []core.NodeView, links []core.LinkView, err error) {
 	if s.manages(h) {
-		err = s.manager.read(ctx, func(r *reign) { all = r.core.Nodes() })
-		return all, err
+		err = s.manager.read(ctx, func(r *reign) { all, links = r.core.Nodes(), r.core.Links(s.clock.Now()) })
+		return all, links, err
 	}
 	a := h.alive()
 	if a == nil {
-		return nil, silence(ctx)
+		return nil, nil, silence(ctx)
 	}
 	err = a.loop.Ask(ctx, func() {
 		n := core.NodeView{ID: h.id, Role: h.bed.Spec.Role, Class: h.bed.Class.Name, Up: true, Capacity: h.bed.World.Capacity, Load: h.sampled.Load}
 		for i := range h.sampled.Services {
 			n.Services = append(n.Services, h.sampled.Services[i].ServiceView)
 		}
-		all = []core.NodeView{n}
+		all, links = []core.NodeView{n}, slices.Clone(a.links)
 	})
-	return all, err
+	return all, links, err
 }
 
 // modelAt returns a model of a service at a node, nil if it cannot run there.

@@ -149,7 +149,7 @@ func randomFaults(r *rand.Rand, edges int) (text string) {
 // TestRandomScenarios runs random systems under random faults and holds the
 // invariants. VIDQ_SEEDS sets how many, VIDQ_SEED the first.
 func TestRandomScenarios(t *testing.T) {
-	first, count := uint64(1), 3000
+	first, count := uint64(1), coretest.Cases(3000)
 	if v := os.Getenv("VIDQ_SEED"); v != "" {
 		n, err := strconv.ParseUint(v, 10, 64)
 		require.NoError(t, err)

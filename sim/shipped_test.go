@@ -8,27 +8,33 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vidq/core"
+	"vidq/core/coretest"
 	"vidq/core/result"
 	"vidq/core/sched"
 	"vidq/scenarios"
 	"vidq/sim"
 )
 
-// TestShipped shows by exhaustive search over static plans, one for all queries,
+// TestShipped shows by trying static plans, one for all queries, until one does it,
 // that each shipped scenario can be served in its undisturbed phase, and that
 // naive plans do not serve it.
 func TestShipped(t *testing.T) {
-	for _, name := range scenarios.Names() {
+	all := scenarios.Names()
+	for _, name := range all[:coretest.Cases(len(all))] {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			const served = .95
 			sc, until := undisturbed(t, name)
 			for _, naive := range []string{"golden", "all-edge", "all-cloud"} {
 				joint := jointOf(t, sc, until, "static[plan="+naive+"]")
 				t.Logf("%-60s %.3f", naive, joint)
-				require.Less(t, joint, .95, naive)
+				require.Less(t, joint, served, naive)
 			}
 			best, plan, tried := -1.0, "", 0
 			for _, spec := range staticPlans(sc) {
+				if best >= served {
+					break
+				}
 				tried++
 				if joint := jointOf(t, sc, until, spec); joint > best {
 					best, plan = joint, spec
@@ -36,7 +42,7 @@ func TestShipped(t *testing.T) {
 				}
 			}
 			t.Logf("best of %d: %s %.3f", tried, plan, best)
-			require.GreaterOrEqual(t, best, .95)
+			require.GreaterOrEqual(t, best, served)
 		})
 	}
 }
@@ -47,7 +53,7 @@ func TestShipped(t *testing.T) {
 func TestFixedServesTheFace(t *testing.T) {
 	sc, err := scenarios.Load("face", nil)
 	require.NoError(t, err)
-	const seeds = 10
+	seeds := coretest.Cases(10)
 	mean := func(spec string) float64 {
 		sum := 0.0
 		for seed := range uint64(seeds) {
@@ -55,7 +61,7 @@ func TestFixedServesTheFace(t *testing.T) {
 			require.NotNil(t, run.SLOTime.Joint)
 			sum += *run.SLOTime.Joint
 		}
-		return sum / seeds
+		return sum / float64(seeds)
 	}
 	best := mean("static[plan=given,host_stages=1,resolution=1080p,fps=10]") // of the static plans
 	fixed, peer := mean("latfirst[mode=fixed]"), mean("latfirst[mode=peer]")

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vidq/core"
+	"vidq/core/coretest"
 	"vidq/kb/world"
 	"vidq/sim"
 )
@@ -165,23 +166,24 @@ func waits(t *testing.T, q *queues) (wait, sojourn mean, waited int) {
 
 func TestMM1(t *testing.T) {
 	for _, rho := range []float64{.5, .8, .9} {
-		const n = 400_000
+		n := coretest.Cases(400_000)
 		q := newQueues(1, 1, n)
 		s := q.poisson(1, rho)
 		q.work = exponential(&s)
 		wait, sojourn, waited := waits(t, q)
 		sd := sdWait(rho, n)
 		assert.InDelta(t, rho/(1-rho), wait.value(), 4*sd, "rho %v", rho)
-		assert.InDelta(t, 1/(1-rho), sojourn.value(), 4*(sd+1/math.Sqrt(n)), "rho %v", rho)
-		assert.InDelta(t, rho, float64(waited)/n, 4*sd*(1-rho), "rho %v: part that waits", rho)
+		assert.InDelta(t, 1/(1-rho), sojourn.value(), 4*(sd+1/math.Sqrt(float64(n))), "rho %v", rho)
+		assert.InDelta(t, rho, float64(waited)/float64(n), 4*sd*(1-rho), "rho %v: part that waits", rho)
 		cores, _ := q.stations[0].Busy(q.k.Now())
-		assert.InDelta(t, rho, cores/q.k.Now().Seconds(), 4*math.Sqrt(2*rho/n), "rho %v: utilisation", rho)
+		assert.InDelta(t, rho, cores/q.k.Now().Seconds(), 4*math.Sqrt(2*rho/float64(n)), "rho %v: utilisation", rho)
 	}
 }
 
 // TestMD1: the wait is half that of M/M/1, and varies less.
 func TestMD1(t *testing.T) {
-	const n, rho = 400_000, .8
+	const rho = .8
+	n := coretest.Cases(400_000)
 	q := newQueues(1, 1, n)
 	q.poisson(2, rho)
 	q.work = func(int, int) core.Time { return unit }
@@ -194,34 +196,37 @@ func TestMD1(t *testing.T) {
 func sdWait8(lambda float64, n int) float64 { return sdWait(lambda/8, n) / 8 }
 
 func TestMM8(t *testing.T) {
-	const n, lambda = 600_000, 6
+	const lambda = 6
+	n := coretest.Cases(600_000)
 	q := newQueues(1, 8, n)
 	s := q.poisson(3, lambda)
 	q.work = exponential(&s)
 	wait, sojourn, waited := waits(t, q)
 	sd := sdWait8(lambda, n)
 	assert.InDelta(t, .178491, wait.value(), 4*sd)
-	assert.InDelta(t, 1.178491, sojourn.value(), 4*(sd+1/math.Sqrt(n)))
-	assert.InDelta(t, .356981, float64(waited)/n, 4*sd*(8-lambda), "Erlang C")
+	assert.InDelta(t, 1.178491, sojourn.value(), 4*(sd+1/math.Sqrt(float64(n))))
+	assert.InDelta(t, .356981, float64(waited)/float64(n), 4*sd*(8-lambda), "Erlang C")
 }
 
 // TestTandem: by Burke's theorem each of five stations in a row is an M/M/8 queue
 // of its own.
 func TestTandem(t *testing.T) {
-	const n, lambda = 100_000, 6
+	const lambda = 6
+	n := coretest.Cases(100_000)
 	q := newQueues(5, 8, n)
 	s := q.poisson(4, lambda)
 	q.work = exponential(&s)
 	_, sojourn, _ := waits(t, q)
-	assert.InDelta(t, 5.892453, sojourn.value(), 4*(5*sdWait8(lambda, n)+math.Sqrt(5.0/n)))
+	assert.InDelta(t, 5.892453, sojourn.value(), 4*(5*sdWait8(lambda, n)+math.Sqrt(5/float64(n))))
 }
 
 // TestProcessorSharing: the mean sojourn in an M/G/1 processor-sharing queue is
 // 1/(1-rho) whatever the distribution of sizes (Kleinrock 1967; Sakata, Noguchi and
 // Oizumi 1971). By Little's law its sample varies as that of M/M/1 in order of arrival.
 func TestProcessorSharing(t *testing.T) {
-	const n, rho = 300_000, .8
-	tol := 4 * (sdWait(rho, n) + 1/math.Sqrt(n))
+	const rho = .8
+	n := coretest.Cases(300_000)
+	tol := 4 * (sdWait(rho, n) + 1/math.Sqrt(float64(n)))
 	sizes := map[string]func(s *world.Stream) float64{
 		"exponential": func(s *world.Stream) float64 { return s.Exp() },
 		"equal":       func(*world.Stream) float64 { return 1 },
@@ -239,7 +244,7 @@ func TestProcessorSharing(t *testing.T) {
 		_, sojourn, _ := waits(t, q)
 		assert.InDelta(t, 1/(1-rho), sojourn.value(), tol, name)
 		_, busy := q.link.Carried(q.k.Now())
-		assert.InDelta(t, rho, busy.Seconds()/q.k.Now().Seconds(), 4*math.Sqrt(2*rho/n), name)
+		assert.InDelta(t, rho, busy.Seconds()/q.k.Now().Seconds(), 4*math.Sqrt(2*rho/float64(n)), name)
 	}
 }
 
@@ -259,7 +264,7 @@ func TestDeterministicPipeline(t *testing.T) {
 		{"two servers, too slow", 349_999, 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			const n = 20_000
+			n := coretest.Cases(20_000)
 			q := newQueues(len(times), tc.servers, n)
 			q.arrive = func(int) core.Time { return tc.interval }
 			q.work = func(_, station int) core.Time { return times[station] }
@@ -286,7 +291,8 @@ func TestDeterministicPipeline(t *testing.T) {
 // 94% of runs; those that take customers for independent in far fewer. It is what
 // a user of the simulator has to know about it.
 func TestIntervalsCover(t *testing.T) {
-	const runs, n, batches, rho = 200, 8_000, 20, .5
+	const n, batches, rho = 8_000, 20, .5
+	runs := coretest.Cases(200)
 	const want, t19 = rho / (1 - rho), 2.093 // quantile .975 of Student's t with 19 degrees of freedom
 	covered, naive := 0, 0
 	for r := range uint64(runs) {
@@ -308,9 +314,9 @@ func TestIntervalsCover(t *testing.T) {
 			naive++
 		}
 	}
-	sd := math.Sqrt(.94 * .06 / runs)
-	assert.InDelta(t, .94, float64(covered)/runs, 4*sd, "batch means")
-	assert.Less(t, float64(naive)/runs, .65, "naive")
+	sd := math.Sqrt(.94 * .06 / float64(runs))
+	assert.InDelta(t, .94, float64(covered)/float64(runs), 4*sd, "batch means")
+	assert.Less(t, float64(naive)/float64(runs), .65, "naive")
 }
 
 func meanAndError(x []float64) (m, se float64) {

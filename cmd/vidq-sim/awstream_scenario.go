@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"vidq/core"
+	"vidq/internal/cli"
 	"vidq/kb"
 )
 
@@ -109,7 +110,7 @@ func writeAWStream(a *kb.AWStream, dir string) ([]string, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(files[name]), 0o644); err != nil {
-			return nil, fmt.Errorf("%s: %w", filepath.Join(dir, name), bare(err))
+			return nil, fmt.Errorf("%s: %w", filepath.Join(dir, name), cli.Bare(err))
 		}
 	}
 	return scenarios, nil

@@ -9,6 +9,7 @@ import (
 
 	"vidq/core"
 	"vidq/core/sched"
+	"vidq/internal/cli"
 	"vidq/scenarios"
 )
 
@@ -69,7 +70,7 @@ func (c *comparison) contenders() error {
 	named := map[string]bool{}
 	for _, s := range specs {
 		if (s.Name == allSchedulers || s.Name == bestStatic) && s.Params != nil {
-			return inputErrorf("--scheduler: %s has no parameters", s.Name)
+			return cli.Inputf("--scheduler: %s has no parameters", s.Name)
 		}
 		named[s.Name] = true
 	}
@@ -92,7 +93,7 @@ func (c *comparison) contenders() error {
 	}
 	for i, r := range c.rows {
 		if slices.ContainsFunc(c.rows[:i], func(q contender) bool { return q.label == r.label }) {
-			return inputErrorf("--scheduler: %s is named twice", r.label)
+			return cli.Inputf("--scheduler: %s is named twice", r.label)
 		}
 	}
 	shorten(c.rows)
@@ -115,7 +116,7 @@ func (c *comparison) load(names []string) error {
 			if err != nil {
 				var e *scenarios.Error
 				if errors.As(err, &e) && slices.Contains(set, e.Set) {
-					return inputErrorf("--axis %s", strings.TrimPrefix(e.Error(), "--set "))
+					return cli.Inputf("--axis %s", strings.TrimPrefix(e.Error(), "--set "))
 				}
 				return c.o.command(name, err)
 			}
@@ -141,7 +142,7 @@ func (a *app) withSuite(names []string) (all []string, err error) {
 		}
 		suite := a.suite()
 		if len(suite) == 0 {
-			return nil, inputErrorf("suite: this program has no suite built in")
+			return nil, cli.Inputf("suite: this program has no suite built in")
 		}
 		all = append(all, suite...)
 	}
@@ -169,7 +170,7 @@ func (c *comparison) checkPoint(p *point) error {
 	s := p.scenario
 	for _, q := range c.points {
 		if q.group != p.group && q.scenario.Name == s.Name {
-			return inputErrorf("two scenarios are called %q and would be one in the tables", s.Name)
+			return cli.Inputf("two scenarios are called %q and would be one in the tables", s.Name)
 		}
 	}
 	if err := c.o.rankable(s, c.o.warmup == warmupFixed); err != nil {
@@ -179,7 +180,7 @@ func (c *comparison) checkPoint(p *point) error {
 	for _, r := range c.rows {
 		if r.search {
 			if newStaticGrid(s).size() == 0 {
-				return inputErrorf("%s: there is no static plan for %s to find: an element of [knobs] is empty, or there is no query", s.Name, bestStatic)
+				return cli.Inputf("%s: there is no static plan for %s to find: an element of [knobs] is empty, or there is no query", s.Name, bestStatic)
 			}
 			continue
 		}
@@ -192,7 +193,7 @@ func (c *comparison) checkPoint(p *point) error {
 		p.first = c.o.seed
 	}
 	if n := max(c.o.seeds, c.mostSeeds()); p.first+uint64(n-1) < p.first {
-		return inputErrorf("--seed %d: %d seeds from there on do not fit into 64 bits", p.first, n)
+		return cli.Inputf("--seed %d: %d seeds from there on do not fit into 64 bits", p.first, n)
 	}
 	return nil
 }
@@ -200,10 +201,10 @@ func (c *comparison) checkPoint(p *point) error {
 // rankable refuses a scenario in which every scheduler would have the same slo_time.joint.
 func (o *runOptions) rankable(s *scenarios.Scenario, fixedWarmup bool) error {
 	if !slices.ContainsFunc(s.Queries, func(q scenarios.Query) bool { return q.Constraint != core.Constraint{} }) {
-		return inputErrorf("%s: no query has a constraint, so that there is nothing to rank schedulers by; add one to a [[query]]", s.Name)
+		return cli.Inputf("%s: no query has a constraint, so that there is nothing to rank schedulers by; add one to a [[query]]", s.Name)
 	}
 	if until := core.Time(o.until); fixedWarmup && until > 0 && until <= s.Warmup {
-		return inputErrorf("--until %v: %s's warmup lasts longer, nothing would count", o.until, s.Name)
+		return cli.Inputf("--until %v: %s's warmup lasts longer, nothing would count", o.until, s.Name)
 	}
 	return nil
 }

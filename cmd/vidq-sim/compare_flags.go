@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"vidq/internal/cli"
+
 	"github.com/spf13/cobra"
 )
 
@@ -92,7 +94,7 @@ func (o *compareOptions) check() error {
 		return err
 	}
 	if ways := []string{warmupNone, warmupFixed, warmupMSER5}; !slices.Contains(ways, o.warmup) {
-		return inputErrorf("--warmup %q: want one of %s", o.warmup, strings.Join(ways, ", "))
+		return cli.Inputf("--warmup %q: want one of %s", o.warmup, strings.Join(ways, ", "))
 	}
 	if err := o.checkPrecision(); err != nil {
 		return err
@@ -103,7 +105,7 @@ func (o *compareOptions) check() error {
 			return err
 		}
 		if slices.ContainsFunc(o.axes, func(y axis) bool { return y.key == x.key }) {
-			return inputErrorf("--axis %s: the key is given twice", x.key)
+			return cli.Inputf("--axis %s: the key is given twice", x.key)
 		}
 		o.axes = append(o.axes, x)
 	}
@@ -113,11 +115,11 @@ func (o *compareOptions) check() error {
 func (o *compareOptions) checkPrecision() error {
 	switch {
 	case o.precisionText == "" && o.maxSeedsSet:
-		return inputErrorf("--max-seeds: is the end of --precision; without that give --seeds")
+		return cli.Inputf("--max-seeds: is the end of --precision; without that give --seeds")
 	case o.precisionText == "":
 		return nil
 	case o.maxSeeds < max(o.seeds, 2) || o.maxSeeds > maxSeeds:
-		return inputErrorf("--max-seeds %d: want %d (--seeds, and at least 2) to %d", o.maxSeeds, max(o.seeds, 2), maxSeeds)
+		return cli.Inputf("--max-seeds %d: want %d (--seeds, and at least 2) to %d", o.maxSeeds, max(o.seeds, 2), maxSeeds)
 	}
 	text, percent := strings.CutSuffix(o.precisionText, "%")
 	x, err := strconv.ParseFloat(text, 64)
@@ -125,7 +127,7 @@ func (o *compareOptions) checkPrecision() error {
 		x /= 100
 	}
 	if err != nil || !(x > 0 && x < 1) {
-		return inputErrorf("--precision %q: want a share of the mean between 0 and 1, such as 5%% or .05", o.precisionText)
+		return cli.Inputf("--precision %q: want a share of the mean between 0 and 1, such as 5%% or .05", o.precisionText)
 	}
 	o.precision = x
 	return nil
@@ -136,13 +138,13 @@ func parseAxis(text string) (axis, error) {
 	key, rest, ok := strings.Cut(text, "=")
 	x := axis{key: strings.TrimSpace(key)}
 	if !ok || x.key == "" {
-		return x, inputErrorf("--axis %q: want KEY=VALUE,VALUE..., such as kb.noise=0,.1,.3", text)
+		return x, cli.Inputf("--axis %q: want KEY=VALUE,VALUE..., such as kb.noise=0,.1,.3", text)
 	}
 	switch x.key {
 	case "seed":
-		return x, inputErrorf("--axis seed: seeds are replications; see --seeds and --seed")
+		return x, cli.Inputf("--axis seed: seeds are replications; see --seeds and --seed")
 	case "name", "scenario", "scheduler", "scheduler.name", "metric", "value":
-		return x, inputErrorf("--axis %s: is a column of its own", x.key)
+		return x, cli.Inputf("--axis %s: is a column of its own", x.key)
 	}
 	for _, v := range splitList(rest) {
 		x.values = append(x.values, strings.TrimSpace(v))
@@ -150,9 +152,9 @@ func parseAxis(text string) (axis, error) {
 	for i, v := range x.values {
 		switch {
 		case v == "":
-			return x, inputErrorf("--axis %s: value %d is empty", x.key, i+1)
+			return x, cli.Inputf("--axis %s: value %d is empty", x.key, i+1)
 		case slices.Contains(x.values[:i], v):
-			return x, inputErrorf("--axis %s: %s is given twice", x.key, v)
+			return x, cli.Inputf("--axis %s: %s is given twice", x.key, v)
 		}
 	}
 	return x, nil

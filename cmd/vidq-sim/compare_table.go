@@ -8,15 +8,16 @@ import (
 	"unicode/utf8"
 
 	"vidq/core/result"
+	"vidq/internal/cli"
 )
 
 // compareColumns are those of a scenario's table after the ones of slo_time.joint.
-var compareColumns = []column{
-	{"slo", func(f *result.Figures) *result.Stat { return f.SLO.Joint }, 1, 3},
-	{"p95 ms", func(f *result.Figures) *result.Stat { return f.LatencyS.P95 }, 1000, 0},
-	{"accuracy", func(f *result.Figures) *result.Stat { return f.Accuracy.Mean }, 1, 3},
-	{"changes/min", func(f *result.Figures) *result.Stat { return f.PlanChanges }, 1, 1}, // scaled by the row
-	{"energy kJ", func(f *result.Figures) *result.Stat { return f.EnergyJ }, .001, 1},
+var compareColumns = []cli.Column{
+	{Head: "slo", Of: func(f *result.Figures) *result.Stat { return f.SLO.Joint }, Scale: 1, Digit: 3},
+	{Head: "p95 ms", Of: func(f *result.Figures) *result.Stat { return f.LatencyS.P95 }, Scale: 1000, Digit: 0},
+	{Head: "accuracy", Of: func(f *result.Figures) *result.Stat { return f.Accuracy.Mean }, Scale: 1, Digit: 3},
+	{Head: "changes/min", Of: func(f *result.Figures) *result.Stat { return f.PlanChanges }, Scale: 1, Digit: 1}, // scaled by the row
+	{Head: "energy kJ", Of: func(f *result.Figures) *result.Stat { return f.EnergyJ }, Scale: .001, Digit: 1},
 }
 
 const compareLegend = `joint: slo_time.joint, the share of the camera frames for which there is a result that meets all that their query asks;
@@ -30,13 +31,13 @@ higher; least: the lowest share, over the scenarios, of the best other scheduler
 schedulers cannot know.
 `
 
-var stat3 = column{scale: 1, digit: 3}
+var stat3 = cli.Column{Scale: 1, Digit: 3}
 
-func (c *column) statCell(s *result.Stat) string {
+func statCell(c *cli.Column, s *result.Stat) string {
 	if s == nil {
 		return ""
 	}
-	return c.cell(s)
+	return c.Cell(s)
 }
 
 // table is a point's table with what must be known beside it.
@@ -45,13 +46,13 @@ func (c *comparison) table(p *point, later bool) string {
 	if later {
 		b.WriteString("\n")
 	}
-	doc := &result.Document{Scenario: p.scenario.Name}
-	b.WriteString(headline(p.scenario, doc, c.app.version) + "\n" + c.played(p) + "\n\n")
+	doc := &result.Document{Vidq: c.app.version, Scenario: p.scenario.Name}
+	b.WriteString(cli.Headline(p.scenario, doc, "") + "\n" + c.played(p) + "\n\n")
 	width := utf8.RuneCountInString("scheduler")
 	for i := range c.rows {
 		width = max(width, utf8.RuneCountInString(c.rows[i].short))
 	}
-	heads := []string{pad("scheduler", width), "joint"}
+	heads := []string{cli.Pad("scheduler", width), "joint"}
 	if len(c.rows) > 1 {
 		heads = append(heads, "vs first")
 	}
@@ -59,23 +60,23 @@ func (c *comparison) table(p *point, later bool) string {
 		heads = append(heads, "regret")
 	}
 	for _, k := range compareColumns {
-		heads = append(heads, k.head)
+		heads = append(heads, k.Head)
 	}
 	rows.WriteString(strings.Join(heads, "\t") + "\t\n")
 	for i := range c.rows {
 		o := &p.results[i]
-		cells := []string{pad(c.rows[i].short, width), stat3.cell(o.score)}
+		cells := []string{cli.Pad(c.rows[i].short, width), stat3.Cell(o.score)}
 		if len(c.rows) > 1 {
-			cells = append(cells, stat3.statCell(o.versus))
+			cells = append(cells, statCell(&stat3, o.versus))
 		}
 		if p.against >= 0 {
-			cells = append(cells, stat3.statCell(o.regret))
+			cells = append(cells, statCell(&stat3, o.regret))
 		}
 		for _, k := range compareColumns {
-			if k.head == "changes/min" {
-				k.scale = c.perMinute(p)
+			if k.Head == "changes/min" {
+				k.Scale = c.perMinute(p)
 			}
-			cells = append(cells, k.cell(k.of(&o.summary.Figures)))
+			cells = append(cells, k.Cell(k.Of(&o.summary.Figures)))
 		}
 		rows.WriteString(strings.Join(cells, "\t") + "\t\n")
 	}
@@ -87,7 +88,7 @@ func (c *comparison) table(p *point, later bool) string {
 // aligned sets right-aligned columns, the first one flush with the line's begin.
 func aligned(rows string) string {
 	var b strings.Builder
-	for line := range strings.Lines(align(rows, tabwriter.AlignRight)) {
+	for line := range strings.Lines(cli.Align(rows, tabwriter.AlignRight)) {
 		b.WriteString(strings.TrimRight(strings.TrimPrefix(line, "  "), " \n") + "\n")
 	}
 	return b.String()
@@ -221,7 +222,7 @@ func (c *comparison) rankTable(rank []ranked) string {
 		bounded = bounded || rank[i].versus != nil
 	}
 	var rows strings.Builder
-	heads := []string{pad("scheduler", width)}
+	heads := []string{cli.Pad("scheduler", width)}
 	for _, x := range c.o.axes {
 		heads = append(heads, x.key)
 	}
@@ -233,16 +234,16 @@ func (c *comparison) rankTable(rank []ranked) string {
 		heads = append(heads, "regret")
 	}
 	rows.WriteString(strings.Join(append(heads, "rank", "firsts", "least"), "\t") + "\t\n")
-	two := column{scale: 1, digit: 2}
+	two := cli.Column{Scale: 1, Digit: 2}
 	for i := range rank {
 		r := &rank[i]
-		cells := append([]string{pad(r.short, width)}, r.values...)
-		cells = append(cells, stat3.cell(r.joint))
+		cells := append([]string{cli.Pad(r.short, width)}, r.values...)
+		cells = append(cells, stat3.Cell(r.joint))
 		if bounded {
-			cells = append(cells, stat3.statCell(r.versus))
+			cells = append(cells, statCell(&stat3, r.versus))
 		}
 		if regret {
-			cells = append(cells, stat3.statCell(r.regret))
+			cells = append(cells, statCell(&stat3, r.regret))
 		}
 		firsts, least := "", ""
 		if !r.bound {
@@ -251,7 +252,7 @@ func (c *comparison) rankTable(rank []ranked) string {
 		if r.least != nil {
 			least = strconv.FormatFloat(*r.least*100, 'f', 1, 64) + "%"
 		}
-		rows.WriteString(strings.Join(append(cells, two.statCell(r.rank), firsts, least), "\t") + "\t\n")
+		rows.WriteString(strings.Join(append(cells, statCell(&two, r.rank), firsts, least), "\t") + "\t\n")
 	}
 	return aligned(rows.String())
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -14,8 +15,10 @@ import (
 	"testing"
 
 	"vidq/core"
+	"vidq/core/coretest"
 	"vidq/core/result"
 	"vidq/core/sched"
+	"vidq/internal/cli"
 	"vidq/scenarios"
 
 	"github.com/parquet-go/parquet-go"
@@ -93,7 +96,7 @@ func TestCompareTables(t *testing.T) {
 		{"suite", "--scheduler", "random,latfirst,static,pid", "--seeds", "5"},
 		{"suite", "--scheduler", "latfirst,random", "--seeds", "3", "--axis", "kb.noise=0,.6", "--warmup", "none", "--precision", "2%", "--max-seeds", "7"},
 	} {
-		require.Equal(t, exitDone, r.do(append([]string{"compare"}, args...)...), r.err.String())
+		require.Equal(t, cli.ExitDone, r.do(append([]string{"compare"}, args...)...), r.err.String())
 		b.WriteString("$ vidq-sim compare " + strings.Join(args, " ") + "\n" + r.out.String() + "\n")
 	}
 	golden(t, "compare.txt", b.String())
@@ -150,7 +153,7 @@ func TestCompareWrongInput(t *testing.T) {
 			}
 			return s, err
 		}
-		assert.Equal(t, exitInput, r.do(append([]string{"compare"}, strings.Fields(c.args)...)...), "%s: %s", c.args, r.err.String())
+		assert.Equal(t, cli.ExitInput, r.do(append([]string{"compare"}, strings.Fields(c.args)...)...), "%s: %s", c.args, r.err.String())
 		assert.Contains(t, r.err.String(), c.message, c.args)
 		assert.Equal(t, 1, strings.Count(r.err.String(), "\n"), "one line: %s", r.err.String())
 		assert.Empty(t, r.out.String(), c.args)
@@ -199,7 +202,7 @@ func TestRankingByHand(t *testing.T) {
 		return joint[s.Name][j.scheduler.Name][j.seed-5]
 	})
 	dir := filepath.Join(t.TempDir(), "out")
-	require.Equal(t, exitDone, r.do("compare", "suite", "--scheduler", "latfirst,random,static,pid", "--seeds", "2", "--out", dir), r.err.String())
+	require.Equal(t, cli.ExitDone, r.do("compare", "suite", "--scheduler", "latfirst,random,static,pid", "--seeds", "2", "--out", dir), r.err.String())
 	rows := readCSV(t, filepath.Join(dir, rankingCSV))
 	of := map[string]map[string]string{}
 	var order []string
@@ -247,9 +250,9 @@ func TestWhoBeatsEveryBoundIsListed(t *testing.T) {
 		}
 		return .8 + world
 	})
-	require.Equal(t, exitDone, r.do("compare", "one", "--scheduler", "latfirst,random,pid", "--seeds", "6"), r.err.String())
+	require.Equal(t, cli.ExitDone, r.do("compare", "one", "--scheduler", "latfirst,random,pid", "--seeds", "6"), r.err.String())
 	assert.Contains(t, r.out.String(), "above pid and best-static by more than the interval of the difference: latfirst.\n")
-	require.Equal(t, exitDone, r.do("compare", "one", "--scheduler", "latfirst,random,pid", "--seeds", "1"), r.err.String())
+	require.Equal(t, cli.ExitDone, r.do("compare", "one", "--scheduler", "latfirst,random,pid", "--seeds", "1"), r.err.String())
 	assert.NotContains(t, r.out.String(), "above pid", "one seed says nothing")
 }
 
@@ -257,7 +260,7 @@ func TestPrecisionAddsSeeds(t *testing.T) {
 	r := newCompareRig(level)
 	dir := filepath.Join(t.TempDir(), "out")
 	seeds := func(args ...string) int {
-		require.Equal(t, exitDone, r.do(append([]string{"compare", "one", "--out", dir}, args...)...), r.err.String())
+		require.Equal(t, cli.ExitDone, r.do(append([]string{"compare", "one", "--out", dir}, args...)...), r.err.String())
 		var m compareManifest
 		text, err := os.ReadFile(filepath.Join(dir, manifestFile))
 		require.NoError(t, err)
@@ -303,7 +306,7 @@ func TestMSERCutsEveryScheduler(t *testing.T) {
 		}
 		return c.End(s.Duration), nil
 	}
-	require.Equal(t, exitDone, r.do("compare", "one", "--scheduler", "latfirst,random", "--seeds", "2", "--warmup", "mser5", "--workers", "1"), r.err.String())
+	require.Equal(t, cli.ExitDone, r.do("compare", "one", "--scheduler", "latfirst,random", "--seeds", "2", "--warmup", "mser5", "--workers", "1"), r.err.String())
 	assert.Contains(t, r.out.String(), "warm-up 30 s (mser5)")
 	assert.Contains(t, r.out.String(), "warm-up: that of random is the longest.")
 	assert.Len(t, warmups, 4)
@@ -315,7 +318,7 @@ func TestMSERCutsEveryScheduler(t *testing.T) {
 // TestGivingUpIsSound compares runs that may be given up with the same runs to their
 // end.
 func TestGivingUpIsSound(t *testing.T) {
-	s, err := scenarios.Load("campus", []string{"duration=60s"})
+	s, err := scenarios.Load("campus", []string{fmt.Sprintf("duration=%ds", 15+coretest.Cases(45))})
 	require.NoError(t, err)
 	c := &comparison{app: newRig().app, o: &compareOptions{}}
 	c.app.simulate = simulate
@@ -346,7 +349,9 @@ func TestGivingUpIsSound(t *testing.T) {
 func TestBestStaticIsTheBest(t *testing.T) {
 	r := newRig()
 	r.load, r.simulate = scenarios.Load, simulate
-	set := []string{"duration=14s", "warmup=2s", "knobs.fps=[5,10,20]", "knobs.resolutions=[\"480p\",\"720p\"]", "link.mensa-cloud.rate=4Mbit/s"}
+	fps := []string{"20", "10", "5"}
+	duration := fmt.Sprintf("duration=%ds", 2+coretest.Cases(12))
+	set := []string{duration, "warmup=2s", "knobs.fps=[" + strings.Join(fps[:coretest.Cases(len(fps))], ",") + "]", "knobs.resolutions=[\"480p\",\"720p\"]", "link.mensa-cloud.rate=4Mbit/s"}
 	s, err := scenarios.Load("campus", set)
 	require.NoError(t, err)
 	c := &comparison{app: r.app, o: &compareOptions{runOptions: runOptions{seeds: 2, workers: 2}}, rows: []contender{{label: bestStatic, search: true, bound: true}}}
@@ -404,8 +409,8 @@ func TestCompareDoesNotDependOnWorkers(t *testing.T) {
 		r := newRig()
 		r.load, r.simulate = scenarios.Load, simulate
 		dir := filepath.Join(t.TempDir(), "out")
-		require.Equal(t, exitDone, r.do("compare", "face", "campus", "--scheduler", "latfirst,random,best-static", "--seeds", "3",
-			"--until", "20s", "--axis", "kb.noise=0,.3", "--warmup", "none", "--set", "knobs.fps=[1,10]", "--out", dir, "--workers", workers), r.err.String())
+		require.Equal(t, cli.ExitDone, r.do("compare", "face", "campus", "--scheduler", "latfirst,random,best-static", "--seeds", "3",
+			"--until", "8s", "--axis", "kb.noise=0,.3", "--warmup", "none", "--set", "knobs.fps=[1,10]", "--set", "knobs.resolutions=[\"480p\"]", "--out", dir, "--workers", workers), r.err.String())
 		got := map[string]string{"stdout": r.out.String()}
 		for _, path := range tree(t, dir)[1:] {
 			text, err := os.ReadFile(path)
@@ -443,7 +448,7 @@ func readCSV(t *testing.T, path string) (rows []map[string]string) {
 func TestParquetHoldsTheRowsOfTheCSV(t *testing.T) {
 	r := newCompareRig(level)
 	dir := filepath.Join(t.TempDir(), "out")
-	require.Equal(t, exitDone, r.do("compare", "suite", "--scheduler", "latfirst,random", "--seeds", "40", "--out", dir,
+	require.Equal(t, cli.ExitDone, r.do("compare", "suite", "--scheduler", "latfirst,random", "--seeds", "40", "--out", dir,
 		"--axis", "kb.noise=0,.1", "--axis", "x.y=a,\"b,c\""), r.err.String())
 	rows := readCSV(t, filepath.Join(dir, observationsCSV))
 	f, err := os.Open(filepath.Join(dir, observationsParquet))
@@ -494,7 +499,7 @@ func TestParquetHoldsTheRowsOfTheCSV(t *testing.T) {
 func TestSummaryIsThatOfTheObservations(t *testing.T) {
 	r := newCompareRig(level)
 	dir := filepath.Join(t.TempDir(), "out")
-	require.Equal(t, exitDone, r.do("compare", "one", "--scheduler", "latfirst,random,best-static", "--seeds", "5", "--out", dir), r.err.String())
+	require.Equal(t, cli.ExitDone, r.do("compare", "one", "--scheduler", "latfirst,random,best-static", "--seeds", "5", "--out", dir), r.err.String())
 	values := map[string][]float64{}
 	for _, row := range readCSV(t, filepath.Join(dir, observationsCSV)) {
 		if row["metric"] == "energy_j" {
@@ -535,7 +540,7 @@ func TestInterruptedComparisonLeavesOutWhatIsNotWhole(t *testing.T) {
 		return run, err
 	}
 	dir := filepath.Join(t.TempDir(), "out")
-	assert.Equal(t, exitFailed, r.doUnder(ctx, "compare", "suite", "--scheduler", "latfirst,random", "--out", dir))
+	assert.Equal(t, cli.ExitFailed, r.doUnder(ctx, "compare", "suite", "--scheduler", "latfirst,random", "--out", dir))
 	assert.Contains(t, r.out.String(), "INTERRUPTED")
 	assert.Contains(t, r.err.String(), "interrupted")
 	var m compareManifest
@@ -546,7 +551,7 @@ func TestInterruptedComparisonLeavesOutWhatIsNotWhole(t *testing.T) {
 	require.Len(t, m.Points, 1)
 	assert.Equal(t, "one", m.Points[0].Scenario)
 
-	assert.Equal(t, exitFailed, r.doUnder(ctx, "compare", "two", "--scheduler", "latfirst"))
+	assert.Equal(t, cli.ExitFailed, r.doUnder(ctx, "compare", "two", "--scheduler", "latfirst"))
 	assert.Contains(t, r.err.String(), "before there was any result")
 	assert.Empty(t, r.out.String())
 }
@@ -555,7 +560,7 @@ func TestFailedComparisonWritesNothing(t *testing.T) {
 	r := newCompareRig(level)
 	r.simulate = fakeRun
 	dir := t.TempDir()
-	assert.Equal(t, exitFailed, r.do("compare", "fails", "--scheduler", "random", "--out", filepath.Join(dir, "out")))
+	assert.Equal(t, cli.ExitFailed, r.do("compare", "fails", "--scheduler", "random", "--out", filepath.Join(dir, "out")))
 	assert.Equal(t, "vidq-sim: fails: random, seed 6: the world ended\n", r.err.String())
 	assert.Equal(t, []string{dir}, tree(t, dir))
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"vidq/core/result"
+	"vidq/internal/cli"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -72,7 +73,7 @@ func TestExtremesEnd(t *testing.T) {
 			}
 			p := newProcess(t, args...)
 			require.NoError(t, p.Start())
-			require.Equal(t, exitDone, p.code(t), p.err.String())
+			require.Equal(t, cli.ExitDone, p.code(t), p.err.String())
 			var d result.Document
 			require.NoError(t, json.Unmarshal(p.out.Bytes(), &d))
 			require.Len(t, d.Runs, 1)

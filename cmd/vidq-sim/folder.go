@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"vidq/core/result"
+	"vidq/internal/cli"
 )
 
 // The files of a run folder. The manifest lists the others with their hashes.
@@ -55,7 +56,7 @@ type folder struct {
 // check refuses a place that holds anything but an earlier run folder.
 func (f *folder) check() error {
 	if f.dir == "-" {
-		return inputErrorf("--out -: want a folder, which stdout is not; the result document alone is --json -")
+		return cli.Inputf("--out -: want a folder, which stdout is not; the result document alone is --json -")
 	}
 	f.dir = filepath.Clean(f.dir)
 	entries, err := os.ReadDir(f.dir)
@@ -63,17 +64,17 @@ func (f *folder) check() error {
 	case errors.Is(err, fs.ErrNotExist), err == nil && len(entries) == 0:
 		return nil
 	case err != nil:
-		return inputErrorf("--out %s: %w", f.dir, bare(err))
+		return cli.Inputf("--out %s: %w", f.dir, cli.Bare(err))
 	}
 	var m manifest
 	text, err := os.ReadFile(filepath.Join(f.dir, manifestFile))
 	if err != nil || json.Unmarshal(text, &m) != nil || m.Vidq == "" {
-		return inputErrorf("--out %s: is not empty and no earlier run folder; name another one", f.dir)
+		return cli.Inputf("--out %s: is not empty and no earlier run folder; name another one", f.dir)
 	}
 	for _, e := range entries {
 		own := slices.ContainsFunc(m.Files, func(i manifestItem) bool { return i.Name == e.Name() })
 		if !own && e.Name() != manifestFile {
-			return inputErrorf("--out %s: holds %s, which is not of the earlier run; move it away or name another folder", f.dir, e.Name())
+			return cli.Inputf("--out %s: holds %s, which is not of the earlier run; move it away or name another folder", f.dir, e.Name())
 		}
 	}
 	return nil
@@ -83,11 +84,11 @@ func (f *folder) check() error {
 func (f *folder) open(jobs int) error {
 	parent := filepath.Dir(f.dir)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return inputErrorf("--out %s: %w", f.dir, bare(err))
+		return cli.Inputf("--out %s: %w", f.dir, cli.Bare(err))
 	}
 	temp, err := os.MkdirTemp(parent, "."+filepath.Base(f.dir)+".*")
 	if err != nil {
-		return inputErrorf("--out %s: %w", f.dir, bare(err))
+		return cli.Inputf("--out %s: %w", f.dir, cli.Bare(err))
 	}
 	f.temp = temp
 	if jobs == 0 { // it has other files

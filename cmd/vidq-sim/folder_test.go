@@ -15,6 +15,7 @@ import (
 
 	"vidq/core"
 	"vidq/core/result"
+	"vidq/internal/cli"
 	"vidq/scenarios"
 
 	"github.com/stretchr/testify/assert"
@@ -42,7 +43,7 @@ func TestRunFolder(t *testing.T) {
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "deep", "out")
 	args := []string{"face", "--scheduler", "random,static[plan=all-edge]", "--seeds", "2", "--out", dir, "--json", parent + "/r.json", "--workers", "3"}
-	require.Equal(t, exitDone, r.do(args...), r.err.String())
+	require.Equal(t, cli.ExitDone, r.do(args...), r.err.String())
 
 	var m manifest
 	text, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
@@ -111,8 +112,8 @@ func TestRunFolderReplacesOnlyItsOwn(t *testing.T) {
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "out")
 	require.NoError(t, os.Mkdir(dir, 0o755))
-	require.Equal(t, exitDone, r.do("a", "--out", dir), "an empty folder will do")
-	require.Equal(t, exitDone, r.do("a", "--out", dir, "--seeds", "2"), "and an earlier run folder")
+	require.Equal(t, cli.ExitDone, r.do("a", "--out", dir), "an empty folder will do")
+	require.Equal(t, cli.ExitDone, r.do("a", "--out", dir, "--seeds", "2"), "and an earlier run folder")
 	_, frames := readTable(t, filepath.Join(dir, "frames.csv"))
 	assert.Len(t, frames, 10)
 	entries, err := os.ReadDir(parent)
@@ -121,7 +122,7 @@ func TestRunFolderReplacesOnlyItsOwn(t *testing.T) {
 
 	notes := filepath.Join(dir, "notes.txt")
 	require.NoError(t, os.WriteFile(notes, nil, 0o644))
-	assert.Equal(t, exitInput, r.do("a", "--out", dir))
+	assert.Equal(t, cli.ExitInput, r.do("a", "--out", dir))
 	assert.Contains(t, r.err.String(), "holds notes.txt")
 	assert.FileExists(t, notes)
 }
@@ -129,10 +130,10 @@ func TestRunFolderReplacesOnlyItsOwn(t *testing.T) {
 func TestSeveralScenariosHaveAFolderEach(t *testing.T) {
 	r := newRig()
 	dir := t.TempDir()
-	require.Equal(t, exitDone, r.do("a", "b", "--out", dir), r.err.String())
+	require.Equal(t, cli.ExitDone, r.do("a", "b", "--out", dir), r.err.String())
 	assert.FileExists(t, filepath.Join(dir, "a", "manifest.json"))
 	assert.FileExists(t, filepath.Join(dir, "b", "manifest.json"))
-	require.Equal(t, exitDone, r.do("a", "b", "--out", dir), r.err.String())
+	require.Equal(t, cli.ExitDone, r.do("a", "b", "--out", dir), r.err.String())
 }
 
 func TestInterruptedRunKeepsWhatItHas(t *testing.T) {
@@ -142,13 +143,14 @@ func TestInterruptedRunKeepsWhatItHas(t *testing.T) {
 	defer cancel()
 	r.simulate = func(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, error) {
 		if j.seed == 6 {
+			j.progress(0)
 			cancel()
 			<-ctx.Done()
 		}
 		return fakeRun(ctx, s, j)
 	}
 	code := r.doUnder(ctx, "a", "b", "--seeds", "5", "--workers", "1", "--out", filepath.Dir(dir), "--json", dir+".json")
-	assert.Equal(t, exitFailed, code)
+	assert.Equal(t, cli.ExitFailed, code)
 	assert.Contains(t, r.err.String(), "vidq-sim: interrupted: ")
 	assert.Contains(t, r.out.String(), "INTERRUPTED")
 	assert.NotContains(t, r.out.String(), "\nb ·")
@@ -164,10 +166,10 @@ func TestInterruptedRunKeepsWhatItHas(t *testing.T) {
 	assert.NoDirExists(t, filepath.Join(filepath.Dir(dir), "b"))
 
 	cancel()
-	assert.Equal(t, exitFailed, r.doUnder(ctx, "a", "--json", "-"))
-	require.NoError(t, json.Unmarshal(r.out.Bytes(), &d))
-	assert.True(t, d.Interrupted)
-	assert.Empty(t, d.Runs)
+	r = newRig()
+	assert.Equal(t, cli.ExitFailed, r.doUnder(ctx, "a", "--json", "-"))
+	assert.Equal(t, "vidq-sim: interrupted before there was any result\n", r.err.String())
+	assert.Empty(t, r.out.String())
 }
 
 // A query has its name in every row, though the manager died before it could tell that it
@@ -181,7 +183,7 @@ func TestRowsNameTheirQuery(t *testing.T) {
 			r := newRig()
 			r.load, r.simulate = scenarios.Load, simulate
 			dir := filepath.Join(t.TempDir(), "out")
-			require.Equal(t, exitDone, r.do("face", "--until", "20s", "--set", "camera.classroom.mode=live",
+			require.Equal(t, cli.ExitDone, r.do("face", "--until", "20s", "--set", "camera.classroom.mode=live",
 				"--set", "store.delay=100ms", "--set", "fault=["+fault+"]", "--out", dir), r.err.String())
 			_, frames := readTable(t, filepath.Join(dir, "frames.csv"))
 			_, plans := readTable(t, filepath.Join(dir, "plans.csv"))

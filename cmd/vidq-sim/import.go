@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"vidq/core"
+	"vidq/internal/cli"
 	"vidq/kb"
 
 	"github.com/spf13/cobra"
@@ -50,7 +51,7 @@ beside it or the folder above), or a log of a network's throughput. The forms:
   vidq-sim face --set camera.classroom.content=pets.csv --set link.edge1-cloud.trace=bus.csv`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return inputErrorf("import: want one file, got %d; see %s --help", len(args), c.CommandPath())
+				return cli.Inputf("import: want one file, got %d; see %s --help", len(args), c.CommandPath())
 			}
 			return nil
 		},
@@ -75,16 +76,16 @@ func (a *app) importFile(ctx context.Context, o *importOptions, path string) err
 		names = append(names, f[0])
 	}
 	if o.form != "" && !slices.Contains(names, o.form) {
-		return inputErrorf("--form %q: want one of %s; vidq-sim import --help says what they are", o.form, strings.Join(names, ", "))
+		return cli.Inputf("--form %q: want one of %s; vidq-sim import --help says what they are", o.form, strings.Join(names, ", "))
 	}
 	info := kb.SeqInfo{FrameRate: o.frameRate, Class: o.class}
 	if o.frameRateSet && !(o.frameRate > 0 && !math.IsInf(o.frameRate, 1)) {
-		return inputErrorf("--frame-rate %v: want a number above 0, such as 25", o.frameRate)
+		return cli.Inputf("--frame-rate %v: want a number above 0, such as 25", o.frameRate)
 	}
 	if o.size != "" {
 		r, err := core.ParseResolution(o.size)
 		if err != nil {
-			return inputErrorf("--size: %w", err)
+			return cli.Inputf("--size: %w", err)
 		}
 		info.Width, info.Height = float64(r.Width), float64(r.Height)
 	}
@@ -97,23 +98,23 @@ func (a *app) importFile(ctx context.Context, o *importOptions, path string) err
 	if errors.As(err, &unknown) && unknown.File == path {
 		switch {
 		case unknown.Key == "frameRate" && o.frameRate == 0:
-			return inputErrorf("%w; give it with --frame-rate", err)
+			return cli.Inputf("%w; give it with --frame-rate", err)
 		case unknown.Key == "imWidth" && o.size == "":
-			return inputErrorf("%w; give it with --size", err)
+			return cli.Inputf("%w; give it with --size", err)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	out, err := newOutput("--out", o.out, a.stdout)
+	out, err := cli.NewOutput("--out", o.out, a.stdout)
 	if err != nil {
 		return err
 	}
-	defer out.discard()
+	defer out.Discard()
 	if _, err := out.Write(b.Bytes()); err != nil {
 		return err
 	}
-	return out.commit()
+	return out.Commit()
 }
 
 // convert writes a recording in the project's form; without a form it goes by the
@@ -149,15 +150,15 @@ func openRegular(path string) (*os.File, error) {
 	st, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, inputErrorf("%s: %w", path, bare(err))
+		return nil, cli.Inputf("%s: %w", path, cli.Bare(err))
 	case !st.IsDir() && !st.Mode().IsRegular():
-		return nil, inputErrorf("%s: is a pipe or a device; want a file", path)
+		return nil, cli.Inputf("%s: is a pipe or a device; want a file", path)
 	case st.Size() > kb.MaxFile:
-		return nil, inputErrorf("%s: is larger than %d MB", path, kb.MaxFile>>20)
+		return nil, cli.Inputf("%s: is larger than %d MB", path, kb.MaxFile>>20)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, inputErrorf("%s: %w", path, bare(err))
+		return nil, cli.Inputf("%s: %w", path, cli.Bare(err))
 	}
 	return f, nil
 }
@@ -173,7 +174,7 @@ func isMOT(path string) (bool, error) {
 	head := make([]byte, 1024)
 	n, err := io.ReadFull(f, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return false, inputErrorf("%s: %w", path, bare(err))
+		return false, cli.Inputf("%s: %w", path, cli.Bare(err))
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(string(head[:n])), "\n")
 	cells := strings.Split(strings.TrimSpace(line), ",")

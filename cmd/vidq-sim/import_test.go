@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"vidq/internal/cli"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -54,7 +56,7 @@ func TestImportedDataRuns(t *testing.T) {
 func succeed(t *testing.T, args ...string) string {
 	t.Helper()
 	var out, err strings.Builder
-	require.Equal(t, exitDone, run(t.Context(), args, strings.NewReader(""), &out, &err), "%v: %s", args, &err)
+	require.Equal(t, cli.ExitDone, run(t.Context(), args, strings.NewReader(""), &out, &err), "%v: %s", args, &err)
 	return out.String()
 }
 

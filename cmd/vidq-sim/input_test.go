@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"vidq/internal/cli"
 	"vidq/scenarios"
 
 	"github.com/stretchr/testify/assert"
@@ -58,7 +59,7 @@ func (in *inputs) refused(t *testing.T, args ...string) string {
 	p.Dir = in.dir
 	before := tree(t, in.dir)
 	require.NoError(t, p.Start())
-	assert.Equal(t, exitInput, p.code(t), "%v: %s", args, &p.err)
+	assert.Equal(t, cli.ExitInput, p.code(t), "%v: %s", args, &p.err)
 	assert.Empty(t, p.out.String())
 	message, ok := strings.CutPrefix(p.err.String(), "vidq-sim: ")
 	assert.True(t, ok, message)

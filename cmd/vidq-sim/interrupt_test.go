@@ -12,6 +12,7 @@ import (
 
 	"vidq/core"
 	"vidq/core/result"
+	"vidq/internal/cli"
 	"vidq/scenarios"
 
 	"github.com/stretchr/testify/assert"
@@ -44,7 +45,7 @@ func TestCtrlCIsHeard(t *testing.T) {
 			time.Sleep(before)
 			sent := time.Now()
 			require.NoError(t, p.Process.Signal(os.Interrupt), "it ended too early to tell anything")
-			assert.Equal(t, exitFailed, p.code(t), p.err.String())
+			assert.Equal(t, cli.ExitFailed, p.code(t), p.err.String())
 			took := time.Since(sent)
 			t.Logf("heard within %v", took)
 			assert.Less(t, took, most)
@@ -59,6 +60,7 @@ func deaf(cancel context.CancelFunc, release <-chan struct{}) *rig {
 	r := newRig()
 	r.simulate = func(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, error) {
 		if j.seed >= 6 {
+			j.progress(0)
 			cancel()
 			<-release
 		}
@@ -76,7 +78,7 @@ func TestRunThatDoesNotNoticeIsLeftOut(t *testing.T) {
 		start := time.Now()
 		code := r.doUnder(ctx, "a", "--seeds", "5", "--workers", "1", "--out", dir+"/out", "--json", dir+"/r.json")
 		assert.Equal(t, giveUp, time.Since(start))
-		assert.Equal(t, exitFailed, code)
+		assert.Equal(t, cli.ExitFailed, code)
 		close(release)
 		synctest.Wait()
 	})
@@ -96,16 +98,40 @@ func TestRunThatNoticesIsWaitedFor(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		r := newRig()
 		r.simulate = func(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, error) {
+			j.progress(0)
 			cancel()
 			j.progress(core.Second)
 			time.Sleep(time.Minute) // closing large books
 			return fakeRun(ctx, s, j)
 		}
-		assert.Equal(t, exitFailed, r.doUnder(ctx, "a", "--json", "-"))
+		assert.Equal(t, cli.ExitFailed, r.doUnder(ctx, "a", "--json", "-"))
 		var d result.Document
 		require.NoError(t, json.Unmarshal(r.out.Bytes(), &d))
 		require.Len(t, d.Runs, 1)
 		assert.True(t, d.Runs[0].Interrupted)
+	})
+}
+
+// TestWorldInTheMakingIsNotWaitedFor interrupts a run before it has begun.
+func TestWorldInTheMakingIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		release := make(chan struct{})
+		r := newRig()
+		r.simulate = func(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, error) {
+			cancel()
+			<-release
+			return fakeRun(ctx, s, j)
+		}
+		start := time.Now()
+		assert.Equal(t, cli.ExitFailed, r.doUnder(ctx, "a", "--json", "-"))
+		assert.Zero(t, time.Since(start))
+		var d result.Document
+		require.NoError(t, json.Unmarshal(r.out.Bytes(), &d))
+		assert.True(t, d.Interrupted)
+		assert.Empty(t, d.Runs)
+		close(release)
+		synctest.Wait()
 	})
 }
 
@@ -120,7 +146,9 @@ func TestLoadingIsGivenUp(t *testing.T) {
 			<-release
 			return small(name)
 		}
-		assert.Equal(t, exitFailed, r.doUnder(ctx, "a", "--json", dir+"/r.json"))
+		start := time.Now()
+		assert.Equal(t, cli.ExitFailed, r.doUnder(ctx, "a", "--json", dir+"/r.json"))
+		assert.Zero(t, time.Since(start))
 		assert.Equal(t, "vidq-sim: interrupted before there was any result\n", r.err.String())
 		close(release)
 		synctest.Wait()

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"vidq/core/sched"
+	"vidq/internal/cli"
 	"vidq/kb"
 	"vidq/scenarios"
 
@@ -27,13 +28,13 @@ func (a *app) listCommand() *cobra.Command {
 		Args: func(c *cobra.Command, args []string) error {
 			switch {
 			case len(args) > 1:
-				return inputErrorf("list: want one of %s, got %d words", strings.Join(listKinds, ", "), len(args))
+				return cli.Inputf("list: want one of %s, got %d words", strings.Join(listKinds, ", "), len(args))
 			case len(args) == 1 && !slices.Contains(listKinds, args[0]):
 				hint := ""
-				if near := similar(args[0], listKinds); near != "" {
+				if near := cli.Similar(args[0], listKinds); near != "" {
 					hint = fmt.Sprintf(" (did you mean %q?)", near)
 				}
-				return inputErrorf("list: want one of %s, got %q%s", strings.Join(listKinds, ", "), args[0], hint)
+				return cli.Inputf("list: want one of %s, got %q%s", strings.Join(listKinds, ", "), args[0], hint)
 			}
 			return nil
 		},
@@ -75,7 +76,7 @@ func (a *app) list(kinds []string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		b.WriteString(align(t.String(), 0))
+		b.WriteString(cli.Align(t.String(), 0))
 	}
 	var trimmed strings.Builder
 	for line := range strings.Lines(b.String()) {
@@ -176,7 +177,7 @@ func (a *app) schemaCommand() *cobra.Command {
 		Use:     "schema",
 		Short:   "Print the JSON Schema of scenario files, for editors",
 		Example: "  vidq-sim schema > scenario.schema.json",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return a.print("%s\n", bytes.TrimRight(scenarios.Schema(), "\n"))
 		},

@@ -5,7 +5,7 @@
 // It is flags, wiring and output only. Reading guide: main.go starts it, root.go has
 // the commands and their flags, run.go the run command from its flags to its exit
 // code, batch.go the replications over the cores, interrupt.go how soon they end on
-// Ctrl-C, table.go what people read, folder.go and csv.go the run folder. The compare
+// Ctrl-C, folder.go and csv.go the run folder; what people read is in internal/cli. The compare
 // command is in compare.go from its flags (compare_flags.go) on: compare_point.go plays a
 // scenario, compare_warmup.go and compare_static.go find its warm-up and its best static
 // plan, compare_counts.go says which scenarios tell schedulers apart, compare_rank.go
@@ -24,13 +24,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
-)
 
-// Exit codes.
-const (
-	exitDone   = 0
-	exitFailed = 1 // a run failed or was interrupted
-	exitInput  = 2 // the user's input is wrong; nothing was written
+	"vidq/internal/cli"
 )
 
 func main() {
@@ -56,27 +51,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return newApp(stdin, stdout, stderr).run(ctx, args)
 }
 
-// inputError is a mistake in what the user gave.
-type inputError struct{ error }
-
-func (e inputError) Unwrap() error { return e.error }
-
-func inputErrorf(format string, args ...any) error {
-	return inputError{fmt.Errorf(format, args...)}
-}
-
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitDone
+	if err != nil {
+		a.tell("vidq-sim: %v\n", err)
 	}
-	a.tell("vidq-sim: %v\n", err)
-	if isInput(err) {
-		return exitInput
-	}
-	return exitFailed
+	return cli.Code(err)
 }
 
 // tell writes to people on stderr; when that fails there is nobody to tell.

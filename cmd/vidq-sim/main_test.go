@@ -11,6 +11,7 @@ import (
 
 	"vidq/core/result"
 	"vidq/core/sched"
+	"vidq/internal/cli"
 	"vidq/kb"
 	"vidq/scenarios"
 
@@ -22,7 +23,7 @@ func TestHelp(t *testing.T) {
 	r := newRig()
 	var b strings.Builder
 	for _, args := range [][]string{{"--help"}, {"run", "--help"}, {"compare", "--help"}, {"tune", "--help"}, {"list", "--help"}, {"schema", "--help"}, {"import", "--help"}} {
-		require.Equal(t, exitDone, r.do(args...))
+		require.Equal(t, cli.ExitDone, r.do(args...))
 		assert.Empty(t, r.err.String())
 		b.WriteString("$ vidq-sim " + strings.Join(args, " ") + "\n" + r.out.String() + "\n")
 	}
@@ -31,9 +32,9 @@ func TestHelp(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	r := newRig()
-	assert.Equal(t, exitDone, r.do("--version"))
+	assert.Equal(t, cli.ExitDone, r.do("--version"))
 	assert.Equal(t, "vidq v1.2.3\n", r.out.String())
-	assert.NotEmpty(t, version())
+	assert.NotEmpty(t, cli.Version())
 }
 
 // TestList looks for everything that there is, so that what is added is listed by itself.
@@ -41,7 +42,7 @@ func TestList(t *testing.T) {
 	r := newRig()
 	r.load = scenarios.Load
 	list := func(kind ...string) string {
-		require.Equal(t, exitDone, r.do(append([]string{"list"}, kind...)...), r.err.String())
+		require.Equal(t, cli.ExitDone, r.do(append([]string{"list"}, kind...)...), r.err.String())
 		return r.out.String()
 	}
 	for _, name := range scenarios.Names() {
@@ -76,14 +77,14 @@ func TestShippedInPlaceOfAFile(t *testing.T) {
 	for name, want := range map[string]string{"face": "", "face.toml": "vidq-sim: face.toml: " + told, "../../scenarios/face.toml": ""} {
 		r := newRig()
 		r.load = scenarios.Load
-		require.Equal(t, exitDone, r.do(name, "--quiet"), r.err.String())
+		require.Equal(t, cli.ExitDone, r.do(name, "--quiet"), r.err.String())
 		assert.Equal(t, want, r.err.String())
 	}
 }
 
 func TestSchema(t *testing.T) {
 	r := newRig()
-	require.Equal(t, exitDone, r.do("schema"))
+	require.Equal(t, cli.ExitDone, r.do("schema"))
 	assert.True(t, json.Valid(r.out.Bytes()))
 }
 
@@ -136,7 +137,7 @@ func TestWrongInputIsExitTwoWithOneMessageAndNothingWritten(t *testing.T) {
 	} {
 		r := newRig()
 		before := tree(t, dir)
-		assert.Equal(t, exitInput, r.do(strings.Fields(c.args)...), "%s: %s", c.args, r.err.String())
+		assert.Equal(t, cli.ExitInput, r.do(strings.Fields(c.args)...), "%s: %s", c.args, r.err.String())
 		assert.Contains(t, r.err.String(), c.message, c.args)
 		assert.True(t, strings.HasPrefix(r.err.String(), "vidq-sim: "), r.err.String())
 		assert.Equal(t, 1, strings.Count(r.err.String(), "\n"), "one line: %s", r.err.String())
@@ -159,7 +160,7 @@ func TestFailedRun(t *testing.T) {
 	r := newRig()
 	dir := t.TempDir()
 	code := r.do("fails", "--seeds", "3", "--json", dir+"/r.json", "--out", dir+"/out")
-	assert.Equal(t, exitFailed, code)
+	assert.Equal(t, cli.ExitFailed, code)
 	assert.Equal(t, "vidq-sim: fails: random, seed 6: the world ended\n", r.err.String())
 	assert.Equal(t, []string{dir}, tree(t, dir), "nothing is left")
 }
@@ -171,13 +172,13 @@ func TestRunThatLosesFramesFails(t *testing.T) {
 		run.Frames.Done++
 		return run, err
 	}
-	assert.Equal(t, exitFailed, r.do("a"))
+	assert.Equal(t, cli.ExitFailed, r.do("a"))
 	assert.Contains(t, r.err.String(), "not conserved")
 }
 
 func TestJSONOnStdoutIsAllThatIsThere(t *testing.T) {
 	r := newRig()
-	require.Equal(t, exitDone, r.do("a", "--scheduler", "random,static[plan=golden]", "--seeds", "2", "--json", "-"))
+	require.Equal(t, cli.ExitDone, r.do("a", "--scheduler", "random,static[plan=golden]", "--seeds", "2", "--json", "-"))
 	var d result.Document
 	require.NoError(t, json.Unmarshal(r.out.Bytes(), &d))
 	var got []string
@@ -191,7 +192,7 @@ func TestJSONOnStdoutIsAllThatIsThere(t *testing.T) {
 	assert.Equal(t, 2, d.Summary[1].VersusFirst.SLO.Joint.N)
 	assert.Equal(t, "v1.2.3", d.Vidq)
 	assert.Contains(t, r.err.String(), "runs: 4, took ")
-	require.Equal(t, exitDone, r.do("run", "a", "b", "--json", "-", "--quiet"))
+	require.Equal(t, cli.ExitDone, r.do("run", "a", "b", "--json", "-", "--quiet"))
 	assert.Empty(t, r.err.String())
 	dec := json.NewDecoder(&r.out)
 	for _, name := range []string{"a", "b"} {
@@ -204,7 +205,7 @@ func TestWorkersDoNotChangeABit(t *testing.T) {
 	r := newRig()
 	var want string
 	for _, n := range []string{"1", "2", "7"} {
-		require.Equal(t, exitDone, r.do("a", "--seeds", "9", "--scheduler", "random,static", "--json", "-", "--workers", n))
+		require.Equal(t, cli.ExitDone, r.do("a", "--seeds", "9", "--scheduler", "random,static", "--json", "-", "--workers", n))
 		if want == "" {
 			want = r.out.String()
 		}
@@ -220,7 +221,7 @@ func TestSeedAndTheScenariosOwnParameters(t *testing.T) {
 		s.Scheduler.Params = map[string]map[string]any{"static": {"plan": "golden"}}
 		return s, err
 	}
-	require.Equal(t, exitDone, r.do("a", "--seed", "0", "--set", "a.b=1,2", "--set", "c=d", "--scheduler", "static", "--json", "-"), r.err.String())
+	require.Equal(t, cli.ExitDone, r.do("a", "--seed", "0", "--set", "a.b=1,2", "--set", "c=d", "--scheduler", "static", "--json", "-"), r.err.String())
 	var d result.Document
 	require.NoError(t, json.Unmarshal(r.out.Bytes(), &d))
 	assert.Zero(t, d.Runs[0].Seed)
@@ -229,20 +230,20 @@ func TestSeedAndTheScenariosOwnParameters(t *testing.T) {
 
 func TestTwoScenariosPrintTwoTables(t *testing.T) {
 	r := newRig()
-	require.Equal(t, exitDone, r.do("a", "b", "--quiet"))
+	require.Equal(t, cli.ExitDone, r.do("a", "b", "--quiet"))
 	assert.Equal(t, 2, strings.Count(r.out.String(), "headup asks"))
 }
 
 func TestProgressGoesToATerminalOnly(t *testing.T) {
 	r := newRig()
-	require.Equal(t, exitDone, r.do("a", "--seeds", "3"))
+	require.Equal(t, cli.ExitDone, r.do("a", "--seeds", "3"))
 	plain := r.out.String()
 	assert.NotContains(t, r.err.String(), "%")
 	r.terminal = true
-	require.Equal(t, exitDone, r.do("a", "--seeds", "3"))
+	require.Equal(t, cli.ExitDone, r.do("a", "--seeds", "3"))
 	assert.Contains(t, r.err.String(), "%")
 	assert.Equal(t, plain, r.out.String())
-	require.Equal(t, exitDone, r.do("a", "--seeds", "3", "--quiet"))
+	require.Equal(t, cli.ExitDone, r.do("a", "--seeds", "3", "--quiet"))
 	assert.Empty(t, r.err.String())
 }
 
@@ -258,20 +259,20 @@ func TestImport(t *testing.T) {
 	gt := write("gt.txt", "1,1,10,10,20,20,1,1,1\n1,2,0,0,5,5,0,1,1\n3,1,20,10,20,20,1,1,1\n")
 	log := write("bus.log", "0 1.5\n1 2.5\n2 2\n")
 
-	require.Equal(t, exitDone, r.do("import", gt), r.err.String())
+	require.Equal(t, cli.ExitDone, r.do("import", gt), r.err.String())
 	assert.NotEmpty(t, r.out.String())
 	assert.Contains(t, r.out.String(), ",", "a CSV")
 	content := r.out.String()
-	require.Equal(t, exitDone, r.do("import", gt, "--out", dir+"/pets.csv"), r.err.String())
+	require.Equal(t, cli.ExitDone, r.do("import", gt, "--out", dir+"/pets.csv"), r.err.String())
 	assert.Empty(t, r.out.String())
 	written, err := os.ReadFile(dir + "/pets.csv")
 	require.NoError(t, err)
 	assert.Equal(t, content, string(written))
 
-	require.Equal(t, exitDone, r.do("import", log), r.err.String())
+	require.Equal(t, cli.ExitDone, r.do("import", log), r.err.String())
 	assert.Contains(t, r.out.String(), "t_s,rate_bps")
-	require.Equal(t, exitDone, r.do("import", log, "--form", "pairs"), r.err.String())
-	assert.Equal(t, exitInput, r.do("import", write("bad.log", "0 1.5\n1 x\n"), "--out", dir+"/bad.csv"))
+	require.Equal(t, cli.ExitDone, r.do("import", log, "--form", "pairs"), r.err.String())
+	assert.Equal(t, cli.ExitInput, r.do("import", write("bad.log", "0 1.5\n1 x\n"), "--out", dir+"/bad.csv"))
 	assert.Contains(t, r.err.String(), "bad.log:2")
 	assert.NoFileExists(t, dir+"/bad.csv")
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"vidq/core"
+	"vidq/internal/cli"
 	"vidq/kb"
 
 	"github.com/spf13/cobra"
@@ -37,7 +38,7 @@ themselves afterwards.`,
   vidq-sim aw/mot/awstream.toml`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 || args[0] == "" {
-				return inputErrorf("reproduce: want the folder of AWStream's data, got %d arguments; see %s --help", len(args), c.CommandPath())
+				return cli.Inputf("reproduce: want the folder of AWStream's data, got %d arguments; see %s --help", len(args), c.CommandPath())
 			}
 			return nil
 		},
@@ -58,7 +59,7 @@ func (a *app) reproduce(ctx context.Context, o *reproduceOptions, dir string) er
 	var published []*awSeries
 	for _, name := range o.apps {
 		if awClass[name] == "" {
-			return inputErrorf("--app %q: want mot or darknet", name)
+			return cli.Inputf("--app %q: want mot or darknet", name)
 		}
 		app, err := kb.ReadAWStream(dir, name)
 		if err != nil {
@@ -74,17 +75,17 @@ func (a *app) reproduce(ctx context.Context, o *reproduceOptions, dir string) er
 	if out == "" {
 		temp, err := os.MkdirTemp("", "vidq-awstream-")
 		if err != nil {
-			return fmt.Errorf("temporary folder: %w", bare(err))
+			return fmt.Errorf("temporary folder: %w", cli.Bare(err))
 		}
 		defer func() { _ = os.RemoveAll(temp) }() // what stays is harmless
 		out = temp
 	} else if _, err := os.Stat(out); err == nil {
-		return inputErrorf("--out %s: exists; want a new folder", out)
+		return cli.Inputf("--out %s: exists; want a new folder", out)
 	}
 	for i, app := range apps {
 		folder := filepath.Join(out, app.App)
 		if err := os.MkdirAll(folder, 0o755); err != nil {
-			return fmt.Errorf("%s: %w", folder, bare(err))
+			return fmt.Errorf("%s: %w", folder, cli.Bare(err))
 		}
 		files, err := writeAWStream(app, folder)
 		if err != nil {

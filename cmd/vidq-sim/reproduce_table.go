@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 
 	"vidq/core"
+	"vidq/internal/cli"
 	"vidq/kb"
 )
 
@@ -41,7 +42,7 @@ func readPublished(path string) (*awSeries, error) {
 	cr := csv.NewReader(f)
 	head, err := cr.Read()
 	if err != nil {
-		return nil, inputErrorf("%s: %w", path, err)
+		return nil, cli.Inputf("%s: %w", path, err)
 	}
 	s := &awSeries{columns: map[string][]float64{}}
 	for {
@@ -50,7 +51,7 @@ func readPublished(path string) (*awSeries, error) {
 			break
 		}
 		if err != nil {
-			return nil, inputErrorf("%s: %w", path, err)
+			return nil, cli.Inputf("%s: %w", path, err)
 		}
 		for i, name := range head {
 			x, err := strconv.ParseFloat(rec[i], 64)
@@ -64,7 +65,7 @@ func readPublished(path string) (*awSeries, error) {
 	for _, prefix := range awPrefix {
 		for _, figure := range []string{".latency", ".accuracy", ".throughput"} {
 			if s.times == nil || s.columns[prefix+figure] == nil {
-				return nil, inputErrorf("%s: has no column time or %s", path, prefix+figure)
+				return nil, cli.Inputf("%s: has no column time or %s", path, prefix+figure)
 			}
 		}
 	}
@@ -146,7 +147,7 @@ func awTable(runs [][]*awLedger, published *awSeries, from, to int) string {
 		}
 		rows.WriteByte('\n')
 	}
-	return align(rows.String(), tabwriter.AlignRight)
+	return cli.Align(rows.String(), tabwriter.AlignRight)
 }
 
 // awAccount says what AWStream's throughput under the first cut consists of.
@@ -171,5 +172,5 @@ func awAccount(a *kb.AWStream, workers []*awLedger) string {
 		}
 		fmt.Fprintf(&rows, "%s %v fps quantiser %d\t%.1f%%\t%.2f\t%s\t\n", v.Resolution, v.FPS, v.Quality, 100*spent[v]/max(total, 1), profile/1e6, cell)
 	}
-	return b.String() + align(rows.String(), tabwriter.AlignRight)
+	return b.String() + cli.Align(rows.String(), tabwriter.AlignRight)
 }

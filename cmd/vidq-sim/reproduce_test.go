@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"vidq/internal/cli"
 	"vidq/kb"
 
 	"github.com/stretchr/testify/assert"
@@ -140,10 +141,10 @@ func TestReproduceBadInput(t *testing.T) {
 	} {
 		var stdout, stderr strings.Builder
 		code := run(t.Context(), []string{"reproduce", c.dir, "--app", c.app}, strings.NewReader(""), &stdout, &stderr)
-		assert.Equal(t, exitInput, code, c.want)
+		assert.Equal(t, cli.ExitInput, code, c.want)
 		assert.Contains(t, stderr.String(), c.want)
 		assert.Empty(t, stdout.String())
 	}
-	assert.Equal(t, exitInput, run(t.Context(), []string{"reproduce"}, strings.NewReader(""), &strings.Builder{}, &strings.Builder{}))
-	assert.Equal(t, exitInput, run(t.Context(), []string{"reproduce", awFolder(t, darknetTables), "--app", "darknet", "--out", missing}, strings.NewReader(""), &strings.Builder{}, &strings.Builder{}))
+	assert.Equal(t, cli.ExitInput, run(t.Context(), []string{"reproduce"}, strings.NewReader(""), &strings.Builder{}, &strings.Builder{}))
+	assert.Equal(t, cli.ExitInput, run(t.Context(), []string{"reproduce", awFolder(t, darknetTables), "--app", "darknet", "--out", missing}, strings.NewReader(""), &strings.Builder{}, &strings.Builder{}))
 }

@@ -1,13 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 
+	"vidq/internal/cli"
+
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 const rootLong = `vidq-sim simulates video queries on edge and cloud in virtual time. A scenario says what
@@ -28,72 +28,12 @@ func (a *app) rootCommand() *cobra.Command {
 	root := a.runCommand("vidq-sim [run] SCENARIO...")
 	root.Long = rootLong
 	root.Short = "Simulate video queries on edge and cloud"
-	root.Version = a.version
-	root.SilenceErrors, root.SilenceUsage = true, true
-	root.SuggestionsMinimumDistance = 2
-	root.CompletionOptions.DisableDefaultCmd = true
+	cli.Prepare(root, a.version)
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.SetVersionTemplate("vidq {{.Version}}\n")
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		var bad *pflag.InvalidValueError
-		if errors.As(err, &bad) {
-			return inputErrorf("--%s %q: want %s; see %s --help", bad.GetFlag().Name, bad.GetValue(), flagWords(bad.GetFlag().Value.Type()), c.CommandPath())
-		}
-		return inputErrorf("%w%s; see %s --help", err, flagHint(c, err), c.CommandPath())
-	})
 	root.AddCommand(a.runCommand("run SCENARIO..."), a.compareCommand(), a.tuneCommand(), a.listCommand(), a.schemaCommand(), a.importCommand(), a.reproduceCommand())
 	return root
-}
-
-// flagWords says what a flag of a type takes.
-func flagWords(kind string) string {
-	switch kind {
-	case "duration":
-		return "a time with a unit (ns, us, ms, s, m, h), such as 10s"
-	case "int":
-		return "a whole number"
-	case "uint64":
-		return "a whole number that is not negative"
-	case "float64":
-		return "a number"
-	}
-	return "a " + kind
-}
-
-// flagHint says what an unknown flag may stand for: a flag of the command that is spelled
-// like it, or the same flag of another command.
-func flagHint(c *cobra.Command, err error) string {
-	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) < 3 { // a letter or two may be anything
-		return ""
-	}
-	word := unknown.GetSpecifiedName()
-	var known []string
-	c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	if near := similar(word, known); near != "" {
-		return fmt.Sprintf(" (did you mean --%s?)", near)
-	}
-	for _, other := range c.Root().Commands() {
-		if other.Flags().Lookup(word) != nil {
-			return fmt.Sprintf(" (it is a flag of %s)", other.CommandPath())
-		}
-	}
-	return ""
-}
-
-// similar is the first known word that is spelled like a word as commands are: at most two
-// letters differ, or it begins with the word; "" = none.
-func similar(word string, known []string) string {
-	spelling := &cobra.Command{SuggestionsMinimumDistance: 2}
-	for _, k := range known {
-		spelling.AddCommand(&cobra.Command{Use: k, Run: func(*cobra.Command, []string) {}})
-	}
-	if near := spelling.SuggestionsFor(word); len(near) > 0 {
-		return near[0]
-	}
-	return ""
 }
 
 // runCommand is run, and what vidq-sim does without a command.
@@ -136,15 +76,7 @@ func worldFlags(c *cobra.Command, o *runOptions) {
 
 func scenarioArgs(c *cobra.Command, args []string) error {
 	if len(args) == 0 || slices.Contains(args, "") {
-		return inputErrorf("name a scenario, for example: %s face; see %s --help", c.CommandPath(), c.CommandPath())
-	}
-	return nil
-}
-
-// noArgs refuses arguments.
-func noArgs(c *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return inputErrorf("%s takes no argument, got %q", c.CommandPath(), args[0])
+		return cli.Inputf("name a scenario, for example: %s face; see %s --help", c.CommandPath(), c.CommandPath())
 	}
 	return nil
 }

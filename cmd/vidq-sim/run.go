@@ -7,12 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"vidq/core"
 	"vidq/core/result"
 	"vidq/core/sched"
+	"vidq/internal/cli"
 	"vidq/scenarios"
 )
 
@@ -38,11 +40,11 @@ const maxSeeds = 1_000_000
 func (o *runOptions) check() error {
 	switch {
 	case o.seeds < 1 || o.seeds > maxSeeds:
-		return inputErrorf("--seeds %d: want 1 to %d", o.seeds, maxSeeds)
+		return cli.Inputf("--seeds %d: want 1 to %d", o.seeds, maxSeeds)
 	case o.workers < 1:
-		return inputErrorf("--workers %d: want at least 1", o.workers)
+		return cli.Inputf("--workers %d: want at least 1", o.workers)
 	case o.untilSet && o.until <= 0:
-		return inputErrorf("--until %v: want a time above 0, such as 10m", o.until)
+		return cli.Inputf("--until %v: want a time above 0, such as 10m", o.until)
 	}
 	return nil
 }
@@ -53,7 +55,6 @@ type experiment struct {
 	specs    []sched.Spec
 	jobs     []job // seed by seed, the schedulers in order
 	folder   *folder
-	version  string
 }
 
 // world is the scenario that job i plays.
@@ -85,14 +86,14 @@ func (a *app) runScenarios(ctx context.Context, o *runOptions, names []string) e
 	if err := o.folders(experiments); err != nil {
 		return err
 	}
-	docs, err := newOutput("--json", o.json, a.stdout)
+	docs, err := cli.NewOutput("--json", o.json, a.stdout)
 	if err != nil {
 		return err
 	}
-	defer docs.discard()
+	defer docs.Discard()
 	for i, e := range experiments {
 		if i > 0 && ctx.Err() != nil {
-			return errors.Join(docs.commit(), errInterrupted)
+			return errors.Join(docs.Commit(), errInterrupted)
 		}
 		if i > 0 && o.json != "-" {
 			if err := a.print("\n"); err != nil {
@@ -109,10 +110,10 @@ func (a *app) runScenarios(ctx context.Context, o *runOptions, names []string) e
 			}
 		}
 		if doc.Interrupted {
-			return errors.Join(docs.commit(), errInterrupted)
+			return errors.Join(docs.Commit(), errInterrupted)
 		}
 	}
-	return docs.commit()
+	return docs.Commit()
 }
 
 // experiment loads a scenario and lists its runs.
@@ -122,7 +123,7 @@ func (a *app) experiment(o *runOptions, name string) (*experiment, error) {
 		return nil, o.command(name, err)
 	}
 	a.tellShipped(name, s)
-	e := &experiment{scenario: s, specs: []sched.Spec{s.Scheduler.Spec}, version: a.version}
+	e := &experiment{scenario: s, specs: []sched.Spec{s.Scheduler.Spec}}
 	if o.schedulersSet {
 		if e.specs, err = parseSchedulers(o.schedulers); err != nil {
 			return nil, err
@@ -130,7 +131,7 @@ func (a *app) experiment(o *runOptions, name string) (*experiment, error) {
 	}
 	for _, spec := range e.specs {
 		if spec.Name == allSchedulers || spec.Name == bestStatic {
-			return nil, inputErrorf("--scheduler: %s is a word of compare: vidq-sim compare %s --scheduler %s", spec.Name, name, o.schedulers)
+			return nil, cli.Inputf("--scheduler: %s is a word of compare: vidq-sim compare %s --scheduler %s", spec.Name, name, o.schedulers)
 		}
 	}
 	seen := map[string]bool{}
@@ -142,7 +143,7 @@ func (a *app) experiment(o *runOptions, name string) (*experiment, error) {
 		}
 		label := e.specs[i].String()
 		if seen[label] {
-			return nil, inputErrorf("--scheduler: %s is named twice", label)
+			return nil, cli.Inputf("--scheduler: %s is named twice", label)
 		}
 		seen[label] = true
 	}
@@ -151,7 +152,7 @@ func (a *app) experiment(o *runOptions, name string) (*experiment, error) {
 		first = o.seed
 	}
 	if last := first + uint64(o.seeds-1); last < first {
-		return nil, inputErrorf("--seed %d: %d seeds from there on do not fit into 64 bits", first, o.seeds)
+		return nil, cli.Inputf("--seed %d: %d seeds from there on do not fit into 64 bits", first, o.seeds)
 	}
 	for i := range o.seeds {
 		for _, spec := range e.specs {
@@ -180,22 +181,22 @@ func (o *runOptions) command(word string, err error) error {
 		return err
 	}
 	if sched.Describe(word).Name != "" {
-		return inputErrorf("%w (it is a scheduler: --scheduler takes a list with commas and without spaces)", err)
+		return cli.Inputf("%w (it is a scheduler: --scheduler takes a list with commas and without spaces)", err)
 	}
 	if strings.Contains(word, "=") {
-		return inputErrorf("%w (each KEY=VALUE needs a --set of its own)", err)
+		return cli.Inputf("%w (each KEY=VALUE needs a --set of its own)", err)
 	}
 	if word == wholeSuite {
-		return inputErrorf("%w (did you mean \"compare suite\"?)", err)
+		return cli.Inputf("%w (did you mean \"compare suite\"?)", err)
 	}
 	if o.commands == nil {
-		if near := similar(word, []string{wholeSuite}); near != "" {
-			return inputErrorf("%w (did you mean %q?)", err, near)
+		if near := cli.Similar(word, []string{wholeSuite}); near != "" {
+			return cli.Inputf("%w (did you mean %q?)", err, near)
 		}
 		return err
 	}
 	if near := o.commands(word); len(near) > 0 {
-		return inputErrorf("%w (did you mean the command %q?)", err, near[0])
+		return cli.Inputf("%w (did you mean the command %q?)", err, near[0])
 	}
 	return err
 }
@@ -213,7 +214,7 @@ func (o *runOptions) folders(experiments []*experiment) error {
 			dir = filepath.Join(dir, e.scenario.Name)
 		}
 		if seen[dir] {
-			return inputErrorf("--out: two scenarios are called %q and would share %s", e.scenario.Name, dir)
+			return cli.Inputf("--out: two scenarios are called %q and would share %s", e.scenario.Name, dir)
 		}
 		seen[dir] = true
 		e.folder = &folder{dir: dir}
@@ -253,7 +254,7 @@ func (a *app) runExperiment(ctx context.Context, o *runOptions, e *experiment) (
 		}
 	}
 	if o.json != "-" {
-		if err := writeTable(a.stdout, e, doc); err != nil {
+		if err := cli.WriteTable(a.stdout, e.scenario, doc, lengthOf(doc)); err != nil {
 			return nil, err
 		}
 	}
@@ -261,6 +262,14 @@ func (a *app) runExperiment(ctx context.Context, o *runOptions, e *experiment) (
 		a.tell("runs: %d, took %.1f s, %.3g events/s\n", len(runs), doc.Wall.ElapsedS, doc.Wall.EventsPerS)
 	}
 	return doc, nil
+}
+
+// lengthOf says how long the runs are; "" where there is none.
+func lengthOf(doc *result.Document) string {
+	if len(doc.Runs) == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(doc.Runs[0].DurationS, 'f', -1, 64) + " s simulated"
 }
 
 // wall sums up what the runs took.

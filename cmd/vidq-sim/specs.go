@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"vidq/core/sched"
+	"vidq/internal/cli"
 )
 
 // maxSpecFile is how large a file of specifications may be, in bytes.
@@ -40,7 +41,7 @@ func parseSchedulers(list string) (specs []sched.Spec, err error) {
 			return nil, fmt.Errorf("--scheduler: @%w", err)
 		}
 		if len(entries) == 0 {
-			return nil, inputErrorf("--scheduler: @%s: there is no specification in it", path)
+			return nil, cli.Inputf("--scheduler: @%s: there is no specification in it", path)
 		}
 		for _, e := range entries {
 			specs = append(specs, e.spec)
@@ -84,15 +85,15 @@ func readSpecs(path string) ([]specEntry, error) {
 	st, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, inputErrorf("%s: %w", path, bare(err))
+		return nil, cli.Inputf("%s: %w", path, cli.Bare(err))
 	case !st.Mode().IsRegular():
-		return nil, inputErrorf("%s: is not a file", path)
+		return nil, cli.Inputf("%s: is not a file", path)
 	case st.Size() > maxSpecFile:
-		return nil, inputErrorf("%s: has %d bytes, want at most %d", path, st.Size(), maxSpecFile)
+		return nil, cli.Inputf("%s: has %d bytes, want at most %d", path, st.Size(), maxSpecFile)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, inputErrorf("%s: %w", path, bare(err))
+		return nil, cli.Inputf("%s: %w", path, cli.Bare(err))
 	}
 	var entries []specEntry
 	var comments []string
@@ -113,7 +114,7 @@ func readSpecs(path string) ([]specEntry, error) {
 			return nil, fmt.Errorf("%s:%d: %w", path, number, err)
 		}
 		if len(specs) > 1 {
-			return nil, inputErrorf("%s:%d: want one specification a line, got %d", path, number, len(specs))
+			return nil, cli.Inputf("%s:%d: want one specification a line, got %d", path, number, len(specs))
 		}
 		entries = append(entries, specEntry{comments: comments, spec: specs[0]})
 		comments = nil

@@ -4,11 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"vidq/core"
-	"vidq/core/result"
-	"vidq/scenarios"
+	"vidq/internal/cli"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -19,35 +16,8 @@ func TestTable(t *testing.T) {
 		{"face"},
 		{"face", "--seeds", "5", "--scheduler", "static[plan=golden],latfirst,random"},
 	} {
-		require.Equal(t, exitDone, r.do(args...), r.err.String())
+		require.Equal(t, cli.ExitDone, r.do(args...), r.err.String())
 		b.WriteString("$ vidq-sim " + strings.Join(args, " ") + "\n" + r.out.String() + "\n")
 	}
 	golden(t, "table.txt", b.String())
-}
-
-func TestTableOfNothing(t *testing.T) {
-	s := &scenarios.Scenario{Name: "empty"}
-	run := result.NewCollector(result.Meta{Scheduler: "random"}).End(core.Second)
-	doc := &result.Document{Scenario: "empty", Runs: []*result.Run{run}, Summary: result.Summarize([]*result.Run{run})}
-	var b strings.Builder
-	require.NoError(t, writeTable(&b, &experiment{scenario: s}, doc))
-	assert.Contains(t, b.String(), "no query")
-	assert.Contains(t, b.String(), "0/0")
-	require.NoError(t, writeTable(&b, &experiment{scenario: s}, &result.Document{Interrupted: true}))
-	assert.Contains(t, b.String(), "INTERRUPTED")
-}
-
-func TestAsks(t *testing.T) {
-	s := &scenarios.Scenario{}
-	add := func(n int, c core.Constraint) {
-		for range n {
-			s.Queries = append(s.Queries, scenarios.Query{ID: "q", Constraint: c})
-		}
-	}
-	add(1, core.Constraint{Latency: 1500 * core.Microsecond})
-	add(990, core.Constraint{Delay: core.Second, Latency: core.Second, Accuracy: .75})
-	add(2, core.Constraint{})
-	assert.Equal(t, "q asks latency <= 1.5 ms; 990 queries ask delay <= 1000 ms, latency <= 1000 ms, accuracy >= 0.75; 2 queries ask for nothing", asks(s))
-	add(1, core.Constraint{Accuracy: .1})
-	assert.True(t, strings.HasSuffix(asks(s), "; ..."))
 }

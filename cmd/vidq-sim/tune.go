@@ -11,6 +11,7 @@ import (
 	"vidq/core"
 	"vidq/core/result"
 	"vidq/core/sched"
+	"vidq/internal/cli"
 	"vidq/scenarios"
 
 	"github.com/spf13/cobra"
@@ -71,7 +72,7 @@ func (o *tuneOptions) check() error {
 		return err
 	}
 	if o.budget < 1 || o.budget > maxBudget {
-		return inputErrorf("--budget %d: want 1 to %d", o.budget, maxBudget)
+		return cli.Inputf("--budget %d: want 1 to %d", o.budget, maxBudget)
 	}
 	return nil
 }
@@ -113,11 +114,11 @@ func (a *app) tune(ctx context.Context, o *tuneOptions, names []string) error {
 	if err := t.readOut(); err != nil {
 		return err
 	}
-	docs, err := newOutput("--json", o.json, a.stdout)
+	docs, err := cli.NewOutput("--json", o.json, a.stdout)
 	if err != nil {
 		return err
 	}
-	defer docs.discard()
+	defer docs.Discard()
 	started := a.now()
 	stopped := t.run(ctx)
 	if stopped != nil && !errors.Is(stopped, errInterrupted) {
@@ -128,7 +129,7 @@ func (a *app) tune(ctx context.Context, o *tuneOptions, names []string) error {
 			return err
 		}
 	}
-	if err := docs.commit(); err != nil {
+	if err := docs.Commit(); err != nil {
 		return err
 	}
 	if !o.quiet {
@@ -150,10 +151,10 @@ func (t *tuning) schedulers() error {
 	named := map[string]bool{}
 	for _, s := range specs {
 		if s.Name == allSchedulers && s.Params != nil {
-			return inputErrorf("--scheduler: %s has no parameters", s.Name)
+			return cli.Inputf("--scheduler: %s has no parameters", s.Name)
 		}
 		if named[s.Name] {
-			return inputErrorf("--scheduler: %s is named twice", s.Name)
+			return cli.Inputf("--scheduler: %s is named twice", s.Name)
 		}
 		named[s.Name] = true
 	}
@@ -173,7 +174,7 @@ func (t *tuning) schedulers() error {
 			return fmt.Errorf("--scheduler: %w", err)
 		}
 		if sched.Describe(s.Name).Fixed {
-			return inputErrorf("--scheduler: %s has nothing to tune: its parameters say what it is; compare finds %s", s.Name, bestStatic)
+			return cli.Inputf("--scheduler: %s has nothing to tune: its parameters say what it is; compare finds %s", s.Name, bestStatic)
 		}
 	}
 	return nil
@@ -193,7 +194,7 @@ func (t *tuning) load() error {
 		}
 		t.app.tellShipped(name, s)
 		if slices.ContainsFunc(t.loaded, func(q *scenarios.Scenario) bool { return q.Name == s.Name }) {
-			return inputErrorf("two scenarios are called %q and would count twice", s.Name)
+			return cli.Inputf("two scenarios are called %q and would count twice", s.Name)
 		}
 		if err := t.o.rankable(s, true); err != nil {
 			return err
@@ -204,18 +205,18 @@ func (t *tuning) load() error {
 			}
 		}
 		if first := t.first(s); first+uint64(t.o.seeds-1) < first {
-			return inputErrorf("--seed %d: %d seeds from there on do not fit into 64 bits", first, t.o.seeds)
+			return cli.Inputf("--seed %d: %d seeds from there on do not fit into 64 bits", first, t.o.seeds)
 		}
 		t.loaded = append(t.loaded, s)
 	}
 	for _, s := range t.specs {
 		if len(newTuner(s, t.offers(), 1, 1, 1).ranges) == 0 {
-			return inputErrorf("--scheduler: %s leaves no parameter open", s)
+			return cli.Inputf("--scheduler: %s leaves no parameter open", s)
 		}
 	}
 	if least := 2 * len(t.loaded) * t.o.seeds; t.o.budget < least {
-		return inputErrorf("--budget %d: want at least %d, twice the %s with %s each: the default and another candidate meet all of them",
-			t.o.budget, least, amount(len(t.loaded), "scenario"), amount(t.o.seeds, "seed"))
+		return cli.Inputf("--budget %d: want at least %d, twice the %s with %s each: the default and another candidate meet all of them",
+			t.o.budget, least, cli.Amount(len(t.loaded), "scenario"), cli.Amount(t.o.seeds, "seed"))
 	}
 	rng := rand.New(rand.NewPCG(t.o.searchSeed, 0x776f726c6473))
 	for k := range t.o.seeds {
@@ -323,7 +324,7 @@ func (t *tuning) headline() string {
 
 // where says what the parameters are tuned on.
 func (t *tuning) where() string {
-	seeds := amount(t.o.seeds, "seed") + " each from its own on"
+	seeds := cli.Amount(t.o.seeds, "seed") + " each from its own on"
 	switch {
 	case t.o.seedSet && t.o.seeds > 1:
 		seeds = fmt.Sprintf("seeds %d-%d", t.o.seed, t.o.seed+uint64(t.o.seeds-1))

@@ -14,6 +14,7 @@ import (
 
 	"vidq/core/result"
 	"vidq/core/sched"
+	"vidq/internal/cli"
 )
 
 // tuneDocument is what --json holds.
@@ -114,7 +115,7 @@ func (t *tuning) tuned(s *tuner, interrupted bool) tunedDoc {
 func (d *tunedDoc) text(budget int) string {
 	var b strings.Builder
 	b.WriteString(d.Best + "\n  " + d.figures() + "\n")
-	fmt.Fprintf(&b, "  %d of %d runs, %s, %s searched", d.Runs, budget, amount(len(d.Candidates), "candidate"), amount(len(d.Searched), "parameter"))
+	fmt.Fprintf(&b, "  %d of %d runs, %s, %s searched", d.Runs, budget, cli.Amount(len(d.Candidates), "candidate"), cli.Amount(len(d.Searched), "parameter"))
 	if len(d.Left) > 0 {
 		b.WriteString("; as they are: " + strings.Join(d.Left, ", "))
 	}
@@ -126,7 +127,7 @@ func (d *tunedDoc) text(budget int) string {
 }
 
 func (d *tunedDoc) figures() string {
-	return fmt.Sprintf("joint %s, by default %s, difference %s over %s", stat3.cell(d.Joint), stat3.cell(d.Default), stat3.cell(d.Difference), amount(d.Joint.N, "world"))
+	return fmt.Sprintf("joint %s, by default %s, difference %s over %s", stat3.Cell(d.Joint), stat3.Cell(d.Default), stat3.Cell(d.Difference), cli.Amount(d.Joint.N, "world"))
 }
 
 const tunedHead = `# Parameters that vidq-sim tune found, for --scheduler @FILE: one specification a line. joint is
@@ -138,11 +139,11 @@ func (t *tuning) readOut() error {
 	if t.o.out == "" {
 		return nil
 	}
-	out, err := newOutput("--out", t.o.out, t.app.stdout) // may it be written?
+	out, err := cli.NewOutput("--out", t.o.out, t.app.stdout) // may it be written?
 	if err != nil {
 		return err
 	}
-	out.discard()
+	out.Discard()
 	if t.entries, err = readSpecs(t.o.out); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -168,11 +169,11 @@ func (t *tuning) writeOut(best sched.Spec, d *tunedDoc) error {
 	t.entries = slices.DeleteFunc(t.entries, func(q specEntry) bool { return q.spec.Name == best.Name })
 	t.entries = append(t.entries, e)
 	slices.SortStableFunc(t.entries, func(a, b specEntry) int { return cmp.Compare(a.spec.Name, b.spec.Name) })
-	out, err := newOutput("--out", t.o.out, t.app.stdout)
+	out, err := cli.NewOutput("--out", t.o.out, t.app.stdout)
 	if err != nil {
 		return err
 	}
-	defer out.discard()
+	defer out.Discard()
 	var b strings.Builder
 	b.WriteString(tunedHead)
 	for _, e := range t.entries {
@@ -181,7 +182,7 @@ func (t *tuning) writeOut(best sched.Spec, d *tunedDoc) error {
 	if _, err := io.WriteString(out, b.String()); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
-	return out.commit()
+	return out.Commit()
 }
 
 // parseSeed reads random/SEED.

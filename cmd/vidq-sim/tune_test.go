@@ -12,6 +12,7 @@ import (
 
 	"vidq/core/result"
 	"vidq/core/sched"
+	"vidq/internal/cli"
 	"vidq/scenarios"
 
 	"github.com/stretchr/testify/assert"
@@ -47,7 +48,7 @@ func newTuneRig(joint func(j job) float64) (r *rig, runs *atomic.Int64) {
 
 func (r *rig) tuned(t *testing.T, args ...string) tuneDocument {
 	t.Helper()
-	require.Equal(t, exitDone, r.do(append([]string{"tune", "--json", "-"}, args...)...), r.err.String())
+	require.Equal(t, cli.ExitDone, r.do(append([]string{"tune", "--json", "-"}, args...)...), r.err.String())
 	var d tuneDocument
 	require.NoError(t, json.Unmarshal(r.out.Bytes(), &d))
 	return d
@@ -153,14 +154,14 @@ func TestTuneOutKeepsTheOthers(t *testing.T) {
 	r, _ := newTuneRig(hill)
 	file := filepath.Join(t.TempDir(), "tuned.txt")
 	require.NoError(t, os.WriteFile(file, []byte("# what this is\n\n# was good\nfc[fps=5.0]\n\n# old\npid[kp=9.0]\nadamec\n"), 0o644))
-	require.Equal(t, exitDone, r.do("tune", "one", "random/3", "random/4", "random/5", "random/7", "--seed", "1", "--seeds", "2", "--scheduler", "pid", "--budget", "400", "--out", file), r.err.String())
+	require.Equal(t, cli.ExitDone, r.do("tune", "one", "random/3", "random/4", "random/5", "random/7", "--seed", "1", "--seeds", "2", "--scheduler", "pid", "--budget", "400", "--out", file), r.err.String())
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	assert.Regexp(t, `(?s)^# Parameters .*\n\nadamec\n\n# was good\nfc\[fps=5.0\]\n\n# pid: joint 0\.\d+ .* by default .*\n`+
 		`# one random/3-5 random/7 · seeds 1-2 · \d+ of 400 runs · search seed 1\npid\[.*place=host.*\]\n$`, string(text))
 
 	// The file is a list of schedulers.
-	require.Equal(t, exitDone, r.do("compare", "one", "two", "--seeds", "2", "--scheduler", "@"+file+",random,pid"), r.err.String())
+	require.Equal(t, cli.ExitDone, r.do("compare", "one", "two", "--seeds", "2", "--scheduler", "@"+file+",random,pid"), r.err.String())
 	assert.Regexp(t, `(?m)^pid\*  .*\n`, r.out.String())
 	assert.Regexp(t, `(?m)^pid  .*\n`, r.out.String())
 	assert.Regexp(t, `(?m)^pid\*: pid\[.*\]\n\njoint:`, r.out.String())
@@ -185,7 +186,7 @@ func TestTuneInterrupted(t *testing.T) {
 			}
 			return run, err
 		}
-		assert.Equal(t, exitFailed, r.doUnder(ctx, "tune", "one", "--scheduler", "pid,fc", "--budget", "400", "--out", file))
+		assert.Equal(t, cli.ExitFailed, r.doUnder(ctx, "tune", "one", "--scheduler", "pid,fc", "--budget", "400", "--out", file))
 		assert.Contains(t, r.err.String(), c.want)
 		if c.after == 1 {
 			assert.Equal(t, []string{dir}, tree(t, dir), "nothing was written")
@@ -202,7 +203,7 @@ func TestTuneInterrupted(t *testing.T) {
 func TestTuneFails(t *testing.T) {
 	r, _ := newTuneRig(hill)
 	r.simulate = fakeRun
-	assert.Equal(t, exitFailed, r.do("tune", "fails", "--scheduler", "pid", "--seeds", "3"))
+	assert.Equal(t, cli.ExitFailed, r.do("tune", "fails", "--scheduler", "pid", "--seeds", "3"))
 	assert.Contains(t, r.err.String(), "fails: pid, seed 6: the world ended")
 }
 
@@ -249,7 +250,7 @@ func TestTuneWrongInput(t *testing.T) {
 			}
 			return s, err
 		}
-		assert.Equal(t, exitInput, r.do(append([]string{"tune"}, strings.Fields(c.args)...)...), c.args)
+		assert.Equal(t, cli.ExitInput, r.do(append([]string{"tune"}, strings.Fields(c.args)...)...), c.args)
 		assert.Contains(t, r.err.String(), c.message, c.args)
 		assert.Empty(t, r.out.String())
 		assert.Zero(t, runs.Load())

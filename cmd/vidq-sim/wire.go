@@ -2,16 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"vidq/core"
 	"vidq/core/result"
 	"vidq/core/sched"
-	"vidq/kb"
+	"vidq/internal/cli"
 	"vidq/scenarios"
 	"vidq/sim"
 
@@ -50,7 +48,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
 		stdin: stdin, stdout: stdout, stderr: stderr,
 		terminal:   ok && term.IsTerminal(int(f.Fd())),
 		now:        time.Now,
-		version:    version(),
+		version:    cli.Version(),
 		suite:      scenarios.Suite,
 		needsTruth: func(name string) bool { return sched.Describe(name).NeedsTruth },
 		load:       scenarios.Load,
@@ -66,24 +64,4 @@ func simulate(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, e
 		Sink: j.sink, Frames: j.frames, Series: j.series, Progress: j.progress, NoTrace: j.noTrace,
 		Clock: func() core.Time { return core.Time(time.Since(start)) },
 	})
-}
-
-// isInput tells the user's mistakes from failures.
-func isInput(err error) bool {
-	var (
-		own      inputError
-		scenario *scenarios.Error
-		spec     *sched.Error
-		file     *kb.Error
-	)
-	return errors.As(err, &own) || errors.As(err, &scenario) || errors.As(err, &spec) || errors.As(err, &file)
-}
-
-// version is the module's version as it was built, "devel" without one.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
-		return "devel"
-	}
-	return info.Main.Version
 }

@@ -6,6 +6,7 @@
 //     machines wanted in answer. Script says what the commands are.
 //   - Checker watches a run, from a script or a simulator, and holds the
 //     invariants that no fault may break.
+//   - Cases says how much of a long test is run under the race detector.
 //
 // Read script.go first, then a script in core/testdata.
 package coretest

@@ -184,11 +184,7 @@ func (c *chaos) heal() {
 }
 
 func TestRandomFaultsBreakNothing(t *testing.T) {
-	seeds := uint64(300)
-	if testing.Short() {
-		seeds = 50
-	}
-	for seed := range seeds {
+	for seed := range uint64(Cases(300)) {
 		c := newChaos(seed)
 		for range 400 {
 			c.disturb()

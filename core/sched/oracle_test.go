@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vidq/core"
+	"vidq/core/coretest"
 	"vidq/core/sched/schedtest"
 )
 
@@ -70,12 +71,10 @@ func brute(j *joint, at []int) (best float64) {
 	return best
 }
 
-const smallInstances = 300
-
 // On small instances the oracle is optimal by its own evaluation.
 func TestOracleIsOptimal(t *testing.T) {
-	contended := 0
-	for seed := range uint64(smallInstances) {
+	contended, instances := 0, coretest.Cases(300)
+	for seed := range uint64(instances) {
 		j := instance(seed, 2+int(seed%3), 7)
 		want := brute(j, nil)
 		got := j.solve(4096, 1)
@@ -95,14 +94,15 @@ func TestOracleIsOptimal(t *testing.T) {
 			contended++
 		}
 	}
-	t.Logf("%d of %d instances are contended", contended, smallInstances)
-	assert.Greater(t, contended, smallInstances/10, "hardly any instance in which queries are in each other's way")
+	t.Logf("%d of %d instances are contended", contended, instances)
+	assert.Greater(t, contended, instances/10, "hardly any instance in which queries are in each other's way")
 }
 
 // Coordinate ascent is never above the optimum and nearly always at it; now and then two
 // queries would have to move at once.
 func TestOracleAscent(t *testing.T) {
-	const instances, queries = 100, 6
+	const queries = 6
+	instances := coretest.Cases(100)
 	var gaps []float64
 	for seed := range uint64(instances) {
 		j := instance(seed, queries, 4)
@@ -119,7 +119,7 @@ func TestOracleAscent(t *testing.T) {
 		sum += g
 	}
 	assert.Less(t, at(.9), queries*enough+.001)
-	assert.Less(t, sum/instances, .05)
+	assert.Less(t, sum/float64(instances), .05)
 }
 
 // With a lone query there is nothing to trade, and the wait is nothing.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"vidq/core"
+	"vidq/core/coretest"
 	"vidq/core/sched/schedtest"
 )
 
@@ -39,7 +40,7 @@ func TestVidqLatenessIsCalibrated(t *testing.T) {
 
 // A joint choice of few queries is nearly always the best there is, by the same model.
 func TestVidqAgainstExactOptima(t *testing.T) {
-	const instances = 2000
+	instances := coretest.Cases(2000)
 	var gaps []float64
 	for seed := range uint64(instances) {
 		r := rand.New(rand.NewPCG(seed, 7))
@@ -58,10 +59,10 @@ func TestVidqAgainstExactOptima(t *testing.T) {
 		gaps = append(gaps, max(exact(s, v, 0)-got, 0)/2)
 	}
 	slices.Sort(gaps)
-	at := func(share float64) float64 { return gaps[int(share*(instances-1))] }
+	at := func(share float64) float64 { return gaps[int(share*float64(instances-1))] }
 	mean := 0.
 	for _, g := range gaps {
-		mean += g / instances
+		mean += g / float64(instances)
 	}
 	t.Logf("gap to the best joint choice, in shares of a query: mean %.4f, median %.4f, 90%% %.4f, 99%% %.4f, worst %.4f", mean, at(.5), at(.9), at(.99), at(1))
 	assert.Less(t, mean, .04)

@@ -149,7 +149,7 @@ func exchanges(t testing.TB, from string) []exchange {
 			_, err = body.Read(b)
 			return kind + " " + string(b), errors.Join(err, body.Close())
 		}, wire.MJPEGType + " --frame\r\nvideo of GLOBAL_ID_7"},
-		{"GET /healthz", wire.PortJobs, "", nil, func(ctx context.Context, p client.Peer) (any, error) { return nil, p.Health(ctx) }, nil},
+		{"GET /healthz", wire.PortJobs, "", nil, func(ctx context.Context, p client.Peer) (any, error) { _, err := p.Health(ctx); return nil, err }, nil},
 		{"GET /readyz", wire.PortJobs, "", nil, func(ctx context.Context, p client.Peer) (any, error) { return nil, p.Ready(ctx) }, nil},
 	}
 }

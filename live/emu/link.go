@@ -15,6 +15,7 @@ type Link struct {
 	w       *world.Link
 	waiting map[uint64]func(world.Arrival)
 	sent    uint64
+	closed  chan struct{}
 }
 
 // messageBit marks the ids of messages.
@@ -22,7 +23,7 @@ const messageBit = 1 << 62
 
 // NewLink makes a link.
 func NewLink(clock loop.Clock, c world.LinkConfig) *Link {
-	l := &Link{w: world.NewLink(c), waiting: map[uint64]func(world.Arrival){}}
+	l := &Link{w: world.NewLink(c), waiting: map[uint64]func(world.Arrival){}, closed: make(chan struct{})}
 	l.p = pump{clock: clock, due: core.Never, next: l.w.Next, drain: l.drain}
 	return l
 }
@@ -41,30 +42,42 @@ func (l *Link) drain(now core.Time) {
 	}
 }
 
-// Transfer sends bytes and returns when they have arrived. A transfer that is lost is
-// one that nobody ever hears of: it returns when ctx ends, as one does that ctx
-// interrupts. The id must be below 2^62 and not in use on the link; key names the
+// Transfer sends bytes and returns when they have arrived. When ctx ends, what has not been sent is
+// not; what has been sent still arrives. A transfer that is lost is one that nobody ever hears of: it returns when
+// ctx ends. The id must be below 2^62 and not in use on the link; key names the
 // attempt among the link's draws.
 func (l *Link) Transfer(ctx context.Context, id uint64, bytes float64, key world.Key) error {
-	arrived := make(chan struct{})
+	ended := make(chan bool, 1) // whether it arrived
 	now := l.p.enter()
-	l.waiting[id] = func(a world.Arrival) {
-		if !a.Lost {
-			close(arrived)
-		}
-	}
+	l.waiting[id] = func(a world.Arrival) { ended <- !a.Lost }
 	l.w.Transfer(now, id, bytes, key)
 	l.p.leave()
 	select {
-	case <-arrived:
-		return nil
+	case arrived := <-ended:
+		if arrived {
+			return nil
+		}
+		<-ctx.Done()
+		return ctx.Err()
 	case <-ctx.Done():
-		now := l.p.enter()
+	}
+	now = l.p.enter()
+	cut := l.w.Cancel(now, id)
+	if cut {
 		delete(l.waiting, id)
-		l.w.Cancel(now, id)
-		l.p.leave()
+	}
+	l.p.leave()
+	if cut {
 		return ctx.Err()
 	}
+	select {
+	case arrived := <-ended:
+		if arrived {
+			return nil
+		}
+	case <-l.closed:
+	}
+	return ctx.Err()
 }
 
 // Message sends a control message, which takes the link's delay and not its rate.
@@ -91,4 +104,7 @@ func (l *Link) With(f func(now core.Time, w *world.Link)) {
 }
 
 // Close stops the link's timer; nothing arrives any more.
-func (l *Link) Close() { l.p.close() }
+func (l *Link) Close() {
+	l.p.close()
+	close(l.closed)
+}

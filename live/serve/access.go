@@ -96,13 +96,13 @@ func (o *Options) admissible(p wire.Port, at net.Addr) error {
 	}
 	certificates := o.TLS != nil && o.TLS.ClientCAs != nil
 	if o.Access.Tokens == (Tokens{}) && !certificates {
-		return fmt.Errorf("port %d would listen on %s, where everybody could control this node: give tokens (--token-file) or certificates (--client-ca), listen on 127.0.0.1, or say --insecure", p, at)
-	}
-	if o.TLS == nil {
-		o.Log.Warn("tokens go over the network readable; give --tls-cert and --tls-key", "address", at.String())
+		return fmt.Errorf("port %d would listen on %s, where %w: give tokens (--token-file) or certificates (--client-ca), listen on 127.0.0.1, or say --insecure", p, at, ErrUnguarded)
 	}
 	return nil
 }
+
+// ErrUnguarded is why a server does not listen beyond the loopback.
+var ErrUnguarded = errors.New("everybody could control this node")
 
 // ipOf returns the ip of ip:port.
 func ipOf(addr string) (netip.Addr, bool) {
@@ -116,6 +116,12 @@ type gate struct {
 	open       bool               // all may do everything
 	cross      *http.CrossOriginProtection
 	origins    map[string]bool
+}
+
+// Validate reports what is wrong with it.
+func (a Access) Validate() error {
+	_, err := newGate(&a)
+	return err
 }
 
 func newGate(a *Access) (gate, error) {

@@ -117,7 +117,7 @@ func (c *chain) own() map[string]own {
 	}
 	return map[string]own{
 		"GET /healthz": {call: func(context.Context, *request) (*reply, error) {
-			return &reply{value: &wire.Health{Msg: "alive"}}, nil
+			return c.health("alive"), nil
 		}},
 		"GET /readyz":  {call: c.ready},
 		"GET /metrics": {handler: metrics},
@@ -130,14 +130,22 @@ func (c *chain) own() map[string]own {
 
 func (c *chain) ready(ctx context.Context, _ *request) (*reply, error) {
 	if c.options.Ready == nil {
-		return &reply{value: &wire.Health{Msg: "ready"}}, nil
+		return c.health("ready"), nil
 	}
 	if err := c.options.Ready(ctx); err != nil {
 		e := wire.Errorf(http.StatusServiceUnavailable, "not ready: %v", err)
 		e.RetryAfter = core.Second
 		return nil, e
 	}
-	return &reply{value: &wire.Health{Msg: "ready"}}, nil
+	return c.health("ready"), nil
+}
+
+func (c *chain) health(msg string) *reply {
+	h := &wire.Health{Msg: msg}
+	if !c.options.Epoch.IsZero() {
+		h.EpochUnixNS = c.options.Epoch.UnixNano()
+	}
+	return &reply{value: h}
 }
 
 // callerKey is of the caller in a stream's context.

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"net"
+	"net/http"
 	"sync"
 )
 
@@ -50,4 +51,39 @@ type boundedConn struct {
 func (c *boundedConn) Close() error {
 	c.once.Do(func() { <-c.places })
 	return c.Conn.Close()
+}
+
+// silent are the connections on which nobody has asked anything yet. net/http's Shutdown waits
+// 5 s for a request on each; a client's pool may hold some that it will never use.
+type silent struct {
+	mu    sync.Mutex
+	conns map[net.Conn]bool
+	over  bool
+}
+
+// note is http.Server's ConnState.
+func (s *silent) note(c net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case state != http.StateNew:
+		delete(s.conns, c)
+	case s.over:
+		_ = c.Close() // which nobody has used
+	default:
+		if s.conns == nil {
+			s.conns = map[net.Conn]bool{}
+		}
+		s.conns[c] = true
+	}
+}
+
+// end closes them, and those that come.
+func (s *silent) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	for c := range s.conns {
+		_ = c.Close() // as above
+	}
 }

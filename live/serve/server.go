@@ -18,6 +18,7 @@ type Options struct {
 	Access  Access
 	TLS     *tls.Config // nil = plain HTTP; see TLS
 	Log     *slog.Logger
+	Epoch   time.Time // from which the node counts its time; told by the health's answers. Zero = not told
 	// Ready tells why the node cannot do its work yet; nil = it can. nil = always ready.
 	Ready func(context.Context) error
 	// Metrics answers GET /metrics; nil = there are none.
@@ -70,6 +71,7 @@ type Server struct {
 	chain   *chain
 	http    http.Server
 	end     context.CancelFunc // of all requests under way
+	silent  silent
 }
 
 // New returns a server that answers by h. It panics unless h has exactly the routes of
@@ -86,6 +88,7 @@ func New(h Handlers, o Options) (*Server, error) {
 		Handler: c, TLSConfig: o.TLS, ReadHeaderTimeout: o.Headers, IdleTimeout: o.Idle, MaxHeaderBytes: maxHeaders,
 		ErrorLog:    slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // what strangers do to a port is no news
 		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnState:   s.silent.note,
 	}
 	return s, nil
 }
@@ -93,12 +96,19 @@ func New(h Handlers, o Options) (*Server, error) {
 // Handler returns what answers requests, for who has connections of his own.
 func (s *Server) Handler() http.Handler { return s.chain }
 
+// Admissible reports why the server must not listen at an address; see Serve.
+func (s *Server) Admissible(at net.Addr) error { return s.options.admissible(s.port, at) }
+
 // Serve answers what comes in at l until Shutdown, and closes l. It refuses to serve
 // strangers: beyond the loopback callers must be asked for tokens or certificates, unless
 // Access.Insecure.
 func (s *Server) Serve(l net.Listener) error {
 	if err := s.options.admissible(s.port, l.Addr()); err != nil {
 		return errors.Join(err, l.Close())
+	}
+	ip, ok := ipOf(l.Addr().String())
+	if s.options.TLS == nil && s.options.Access.Tokens != (Tokens{}) && !s.options.Access.Insecure && (!ok || !ip.IsLoopback()) {
+		s.options.Log.Warn("tokens go over the network readable; give --tls-cert and --tls-key", "address", l.Addr().String())
 	}
 	l = bounded(l, s.options.Connections)
 	defer func() { _ = l.Close() }() // net/http leaves it open when the certificate is none
@@ -119,6 +129,7 @@ func (s *Server) Serve(l net.Listener) error {
 // that of ctx. The server cannot be used again.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.chain.endStreams()
+	s.silent.end()
 	err := s.http.Shutdown(ctx)
 	s.end()
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vidq/core"
+	"vidq/core/coretest"
 	"vidq/live/store/pgtest"
 )
 
@@ -160,7 +161,7 @@ func TestKillLosesNothing(t *testing.T) {
 		r := rand.New(rand.NewPCG(3, 1))
 		address := d.fresh(t)
 		var lives []life
-		for range 6 {
+		for range 1 + coretest.Cases(5) {
 			lives = append(lives, live(t, address, r.IntN(150)))
 			s := open(t, address, Options{})
 			survived(t, s, lives)

@@ -218,11 +218,7 @@ func TestFullStoreRefuses(t *testing.T) {
 func checkFull(t *testing.T, s *Store, n uint64) {
 	t.Helper()
 	require.Positive(t, n)
-	got := seqs(results(t, s, 1, 1000))
-	require.Len(t, got, int(n))
-	for i := range got {
-		require.Equal(t, uint64(i+1), got[i])
-	}
+	require.Equal(t, upTo(n), seqs(results(t, s, 1, 1000)))
 }
 
 // TestFullDiskRefuses has the kernel refuse to let the write-ahead log grow, in a

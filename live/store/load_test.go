@@ -11,16 +11,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vidq/core"
+	"vidq/core/coretest"
 )
 
-// TestLoad stores 20 s of 200 queries at 5 frames a second, in batches of 250 ms
+// TestLoad stores 20 s (2 s under the race detector) of 200 queries at 5 frames a second, in batches of 250 ms
 // from 20 nodes, as fast as it goes: one batch in ten comes twice since its
 // acknowledgement was lost, plans change, retention deletes and a reader pages.
 // Everything must be there once, and two processors must be enough also under the
 // race detector, which makes SQLite thirty times slower: it needs 2% of one, and 65%
 // under the detector.
 func TestLoad(t *testing.T) {
-	const nodes, perNode, seconds, fps = 20, 10, 20, 5
+	const nodes, perNode, fps = 20, 10, 5
+	seconds := coretest.Cases(20)
 	forEach(t, func(t *testing.T, d database) {
 		s := open(t, d.fresh(t), Options{Retention: Retention{PerQuery: 1000, Every: 100 * time.Millisecond}})
 		var l listener
@@ -95,7 +97,7 @@ func TestLoad(t *testing.T) {
 			}
 		}
 		assert.Equal(t, nodes*seconds*4*(perNode*fps/4), total)
-		assert.Less(t, spent, 2*seconds*time.Second)
+		assert.Less(t, spent, 2*time.Duration(seconds)*time.Second)
 		t.Logf("%v of a processor for %d s of load", spent, seconds)
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vidq/core"
+	"vidq/core/coretest"
 )
 
 // model is what a store must hold, kept in the simplest way.
@@ -113,7 +114,7 @@ func (m maker) changes() []core.Change {
 // writes refused by the database, broken connections, new starts.
 // VIDQ_SEEDS=n runs n seeds.
 func TestStoreIsItsModel(t *testing.T) {
-	seeds := uint64(3)
+	seeds := uint64(coretest.Cases(3))
 	if n, err := strconv.ParseUint(os.Getenv("VIDQ_SEEDS"), 10, 64); err == nil {
 		seeds = n
 	}

@@ -143,7 +143,7 @@ func notHeld(camera core.CameraID, frame int64) error {
 
 // Encoded returns a held frame as v wants it (its rate is of no account). It is made
 // once, whoever asks and however often. When ctx ends the caller leaves; the encoding goes on
-// for the others.
+// for the others, unless the frame is released or the store closed before its turn has come.
 func (s *Store) Encoded(ctx context.Context, camera core.CameraID, frame int64, v *core.VideoConf) (Encoded, error) {
 	switch {
 	case v.Encoder != "jpeg":
@@ -192,9 +192,11 @@ func (s *Store) variant(camera core.CameraID, frame int64, key variantKey) (e *v
 func (s *Store) make(at frameKey, h *held, e *variant, key variantKey) {
 	defer close(e.done)
 	s.workers <- struct{}{}
-	began := time.Now()
-	e.jpeg, e.err = encode(h.Picture, key)
-	e.took = core.Time(time.Since(began))
+	if e.err = s.wanted(at, h); e.err == nil {
+		began := time.Now()
+		e.jpeg, e.err = encode(h.Picture, key)
+		e.took = core.Time(time.Since(began))
+	}
 	<-s.workers
 	if e.err != nil {
 		return
@@ -210,6 +212,20 @@ func (s *Store) make(at frameKey, h *held, e *variant, key variantKey) {
 		return
 	}
 	h.bytes += int64(len(e.jpeg))
+}
+
+// wanted tells why an encoding whose turn has come is of no use any more: on a machine that is too
+// slow for its cameras, what nobody waits for would keep others waiting.
+func (s *Store) wanted(at frameKey, h *held) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return ErrClosed
+	case s.frames[at] != h:
+		return ErrNotHeld
+	}
+	return nil
 }
 
 func encode(p *Picture, key variantKey) ([]byte, error) {

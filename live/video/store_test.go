@@ -231,3 +231,38 @@ func TestResize(t *testing.T) {
 	m := image.NewYCbCr(image.Rect(0, 0, 20, 10), image.YCbCrSubsampleRatio420)
 	assert.Same(t, m, Resize(m, core.Resolution{Width: 20, Height: 10}))
 }
+
+// On a machine that is too slow, what waits for its turn is given up with its frame, and all of it
+// with the store.
+func TestStoreMakesNothingThatNobodyWants(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewStore(0)
+		var looked atomic.Int64
+		n := int64(cap(s.workers))
+		errs := make([]error, 3*n)
+		for k := range 3 * n {
+			require.NoError(t, s.Hold("cam", Frame{Number: k, Picture: slow(&looked, nil)}))
+			go func() { _, errs[k] = s.Encoded(t.Context(), "cam", k, conf(64, 48, 50)) }()
+			synctest.Wait()
+		}
+		for k := n; k < 2*n; k++ {
+			require.True(t, s.Release("cam", k))
+		}
+		time.Sleep(1500 * time.Millisecond) // the first n are done, the released ones passed over, the last n at work
+		assert.Equal(t, 2*n, looked.Load())
+		go func() { _, _ = s.Encoded(t.Context(), "cam", 0, conf(32, 24, 50)) }()
+		synctest.Wait()
+		start := time.Now()
+		s.Close()
+		assert.Equal(t, 500*time.Millisecond, time.Since(start), "what is at work is waited for")
+		assert.Equal(t, 2*n, looked.Load(), "and what is not is not begun")
+		synctest.Wait()
+		for k := range 3 * n {
+			if k >= n && k < 2*n {
+				assert.ErrorIs(t, errs[k], ErrNotHeld)
+			} else {
+				assert.NoError(t, errs[k])
+			}
+		}
+	})
+}

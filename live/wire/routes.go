@@ -32,6 +32,16 @@ var ports = []struct {
 	{PortServices, "compute services (every node)"},
 }
 
+// What says what listens there.
+func (p Port) What() string {
+	for i := range ports {
+		if ports[i].port == p {
+			return ports[i].what
+		}
+	}
+	return ""
+}
+
 // Ports returns all ports, ascending.
 func Ports() []Port {
 	all := make([]Port, len(ports))
@@ -95,7 +105,7 @@ var routes = []Route{
 		Request: typeOf[StopQuery](), Optional: true, Answer: typeOf[StopAnswer](), Added: true,
 	},
 	{
-		Port: PortManager, Method: http.MethodGet, Path: "/query/list", Access: AccessUser, Doc: "Lists queries, page by page.",
+		Port: PortManager, Method: http.MethodGet, Path: "/query/list", Access: AccessUser | AccessNode, Doc: "Lists queries, page by page.",
 		Answer: typeOf[QueryList](), Query: []string{"after", "limit"}, Added: true,
 	},
 	{

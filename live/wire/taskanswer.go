@@ -137,7 +137,7 @@ func (in *literalAnswer) answer(faces [][]byte, l *Limits) (*TaskAnswer, error) 
 		a.Service, a.Queue = core.FromSeconds(in.Service), core.FromSeconds(in.Queue)
 	}
 	if in.Found != nil {
-		a.Objects, a.Area, a.Counted = float64(in.Found.Objects), float64(in.Found.Area), true
+		a.Objects, a.Area, a.Counted = float64(in.Objects), float64(in.Area), true
 	}
 	for i, f := range faces {
 		if _, err := l.checkImage(f); err != nil {

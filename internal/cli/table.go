@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -15,15 +15,15 @@ import (
 	"vidq/scenarios"
 )
 
-// column is a column of the table: its head, and how a figure is written.
-type column struct {
-	head  string
-	of    func(*result.Figures) *result.Stat
-	scale float64
-	digit int
+// Column is a column of a table: its head, and how a figure is written.
+type Column struct {
+	Head  string
+	Of    func(*result.Figures) *result.Stat
+	Scale float64
+	Digit int
 }
 
-var columns = []column{
+var columns = []Column{
 	{"drop %", func(f *result.Figures) *result.Stat { return f.DropShare }, 100, 1},
 	{"p50 ms", func(f *result.Figures) *result.Stat { return f.LatencyS.P50 }, 1000, 0},
 	{"p95 ms", func(f *result.Figures) *result.Stat { return f.LatencyS.P95 }, 1000, 0},
@@ -42,30 +42,30 @@ it stands for; slo: share of due frames that meet all that their query asks; slo
 for which there is a result that does, which ranks schedulers.
 `
 
-// writeTable prints a document for people: a line that says what was run, a row for
+// WriteTable prints a document for people: a line that says what was run, a row for
 // each scheduler, and what the columns mean. It depends on nothing but the document
-// and the scenario.
-func writeTable(w io.Writer, e *experiment, doc *result.Document) error {
+// and the scenario; played says how long that took, and in which time.
+func WriteTable(w io.Writer, s *scenarios.Scenario, doc *result.Document, played string) error {
 	var b, rows strings.Builder
 	width := len("scheduler")
-	for _, s := range doc.Summary {
-		width = max(width, utf8.RuneCountInString(s.Scheduler))
+	for i := range doc.Summary {
+		width = max(width, utf8.RuneCountInString(doc.Summary[i].Scheduler))
 	}
-	heads := []string{pad("scheduler", width), "done/due"}
+	heads := []string{Pad("scheduler", width), "done/due"}
 	for _, c := range columns {
-		heads = append(heads, c.head)
+		heads = append(heads, c.Head)
 	}
 	rows.WriteString(strings.Join(heads, "\t") + "\t\n")
 	for i := range doc.Summary {
-		s := &doc.Summary[i]
-		cells := []string{pad(s.Scheduler, width), count(s.Frames.Done) + "/" + count(s.Frames.Due)}
+		r := &doc.Summary[i]
+		cells := []string{Pad(r.Scheduler, width), count(r.Frames.Done) + "/" + count(r.Frames.Due)}
 		for _, c := range columns {
-			cells = append(cells, c.cell(c.of(&s.Figures)))
+			cells = append(cells, c.Cell(c.Of(&r.Figures)))
 		}
 		rows.WriteString(strings.Join(cells, "\t") + "\t\n")
 	}
-	b.WriteString(headline(e.scenario, doc, e.version) + "\n\n")
-	for line := range strings.Lines(align(rows.String(), tabwriter.AlignRight)) {
+	b.WriteString(Headline(s, doc, played) + "\n\n")
+	for line := range strings.Lines(Align(rows.String(), tabwriter.AlignRight)) {
 		b.WriteString(strings.TrimPrefix(line, "  ")) // the padding of the first column
 	}
 	b.WriteString("\n" + legend)
@@ -81,8 +81,8 @@ func writeTable(w io.Writer, e *experiment, doc *result.Document) error {
 	return nil
 }
 
-// align sets text whose cells end in tabs into columns.
-func align(text string, flags uint) string {
+// Align sets text whose cells end in tabs into columns.
+func Align(text string, flags uint) string {
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', flags)
 	_, _ = io.WriteString(t, text) // into memory
@@ -90,12 +90,13 @@ func align(text string, flags uint) string {
 	return b.String()
 }
 
-func pad(s string, width int) string {
+// Pad fills s up with spaces to a width in characters.
+func Pad(s string, width int) string {
 	return s + strings.Repeat(" ", width-utf8.RuneCountInString(s))
 }
 
-// amount is a number of things, "1 world" or "2 worlds".
-func amount(n int, thing string) string {
+// Amount is a number of things, "1 world" or "2 worlds".
+func Amount(n int, thing string) string {
 	if n != 1 {
 		thing += "s"
 	}
@@ -109,13 +110,14 @@ func count(s *result.Stat) string {
 	return strconv.FormatFloat(math.Round(s.Mean), 'f', 0, 64)
 }
 
-func (c *column) cell(s *result.Stat) string {
+// Cell writes a figure; nil = there is none.
+func (c *Column) Cell(s *result.Stat) string {
 	if s == nil {
 		return "-"
 	}
-	text := strconv.FormatFloat(s.Mean*c.scale, 'f', c.digit, 64)
+	text := strconv.FormatFloat(s.Mean*c.Scale, 'f', c.Digit, 64)
 	if s.CI95 != nil {
-		text += " ±" + strconv.FormatFloat(*s.CI95*c.scale, 'f', c.digit, 64)
+		text += " ±" + strconv.FormatFloat(*s.CI95*c.Scale, 'f', c.Digit, 64)
 	}
 	return text
 }
@@ -124,9 +126,9 @@ func several(doc *result.Document) bool {
 	return slices.ContainsFunc(doc.Runs, func(r *result.Run) bool { return r.Seed != doc.Runs[0].Seed })
 }
 
-// headline says what was run: scenario, seed, simulated time, version and what the
+// Headline says what was run: scenario, seed, played time ("" = none yet), version and what the
 // queries ask.
-func headline(s *scenarios.Scenario, doc *result.Document, version string) string {
+func Headline(s *scenarios.Scenario, doc *result.Document, played string) string {
 	parts := []string{doc.Scenario}
 	if n := len(doc.Runs); n > 0 {
 		first, last := doc.Runs[0], doc.Runs[n-1]
@@ -135,9 +137,11 @@ func headline(s *scenarios.Scenario, doc *result.Document, version string) strin
 		} else {
 			parts = append(parts, fmt.Sprintf("seeds %d-%d", first.Seed, last.Seed))
 		}
-		parts = append(parts, strconv.FormatFloat(first.DurationS, 'f', -1, 64)+" s simulated")
 	}
-	return strings.Join(append(parts, "vidq "+version, asks(s)), " · ")
+	if played != "" {
+		parts = append(parts, played)
+	}
+	return strings.Join(append(parts, "vidq "+doc.Vidq, asks(s)), " · ")
 }
 
 // asks says what the queries ask, those that ask the same together.

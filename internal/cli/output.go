@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bufio"
@@ -11,9 +11,9 @@ import (
 	"syscall"
 )
 
-// output is where a document goes: nowhere, to stdout, or to a file that
+// Output is where a document goes: nowhere, to stdout, or to a file that
 // appears whole or not at all.
-type output struct {
+type Output struct {
 	io.Writer
 	flag string // that named it
 	path string
@@ -21,40 +21,40 @@ type output struct {
 	buf  *bufio.Writer
 }
 
-// newOutput opens the path that a flag gave; "-" is stdout and "" nowhere.
-func newOutput(flag, path string, stdout io.Writer) (*output, error) {
+// NewOutput opens the path that a flag gave; "-" is stdout and "" nowhere.
+func NewOutput(flag, path string, stdout io.Writer) (*Output, error) {
 	switch path {
 	case "":
-		return &output{Writer: io.Discard}, nil
+		return &Output{Writer: io.Discard}, nil
 	case "-":
-		return &output{Writer: stdout}, nil
+		return &Output{Writer: stdout}, nil
 	}
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		if st.IsDir() {
-			return nil, inputErrorf("%s %s: is a directory", flag, path)
+			return nil, Inputf("%s %s: is a directory", flag, path)
 		}
 		// A pipe or a device is written as it is; a pipe that nobody reads is an error
 		// instead of waiting for a reader.
 		f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
 		if err != nil {
-			return nil, inputErrorf("%s %s: %w", flag, path, bare(err))
+			return nil, Inputf("%s %s: %w", flag, path, Bare(err))
 		}
-		return &output{Writer: f, flag: flag, temp: f}, nil
+		return &Output{Writer: f, flag: flag, temp: f}, nil
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, inputErrorf("%s %s: there is no folder %s", flag, path, filepath.Dir(path))
+		return nil, Inputf("%s %s: there is no folder %s", flag, path, filepath.Dir(path))
 	}
 	if err != nil {
-		return nil, inputErrorf("%s %s: %w", flag, path, bare(err))
+		return nil, Inputf("%s %s: %w", flag, path, Bare(err))
 	}
-	o := &output{flag: flag, path: path, temp: f, buf: bufio.NewWriter(f)}
+	o := &Output{flag: flag, path: path, temp: f, buf: bufio.NewWriter(f)}
 	o.Writer = o.buf
 	return o, nil
 }
 
-// commit makes what was written appear under its name.
-func (o *output) commit() error {
+// Commit makes what was written appear under its name.
+func (o *Output) Commit() error {
 	if o.temp == nil {
 		return nil
 	}
@@ -80,8 +80,8 @@ func (o *output) commit() error {
 	return nil
 }
 
-// discard removes what has not been committed.
-func (o *output) discard() {
+// Discard removes what has not been committed.
+func (o *Output) Discard() {
 	if o.temp == nil {
 		return
 	}
@@ -92,8 +92,8 @@ func (o *output) discard() {
 	o.temp = nil
 }
 
-// bare strips the operation and the path that package os puts before its errors.
-func bare(err error) error {
+// Bare strips the operation and the path that package os puts before its errors.
+func Bare(err error) error {
 	var pe *os.PathError
 	if errors.As(err, &pe) {
 		return pe.Err
