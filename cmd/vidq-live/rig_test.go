@@ -165,7 +165,7 @@ func eventually(t *testing.T, what string, f func() bool) time.Duration {
 
 // fetch makes a request and reads the JSON answer into v; false = there was none.
 func fetch(method, url, kind string, body []byte, v any) (status int, ok bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
