@@ -21,6 +21,11 @@ help:
 run:
 	@$(GO) run ./cmd/vidq-sim scenarios/face.toml
 
+## live: run the classroom live, cloud and edge in one process, until Ctrl-C
+.PHONY: live
+live:
+	@$(GO) run ./cmd/vidq-live
+
 ## build: build the commands into ./bin
 .PHONY: build
 build:
@@ -131,7 +136,24 @@ fuzz:
 		done; \
 	done
 
+## dist: static archives of the commands for Linux on amd64 and arm64 in ./dist; the same commit and Go give the same bytes
+VERSION ?= $(shell git describe --tags --always --dirty)
+.PHONY: dist
+dist:
+	rm -rf dist
+	set -e; for arch in amd64 arm64; do \
+		name=vidq-$(VERSION)-linux-$$arch; \
+		mkdir -p dist/$$name; \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -buildvcs=false \
+			-ldflags '-s -w -buildid= -X vidq/internal/cli.release=$(VERSION)' -o dist/$$name/ ./cmd/vidq-sim ./cmd/vidq-live; \
+		cp LICENSE README.md dist/$$name/; \
+		tar --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
+			--mtime="@$$(git log -1 --format=%ct)" -C dist -c $$name | gzip -9n > dist/$$name.tar.gz; \
+		rm -r dist/$$name; \
+	done
+	cd dist && sha256sum *.tar.gz > SHA256SUMS
+
 ## clean: remove what make made
 .PHONY: clean
 clean:
-	rm -rf $(BIN) out coverage.out
+	rm -rf $(BIN) dist out coverage.out

@@ -35,14 +35,14 @@ type entry struct {
 
 // newBook returns the book of a testbed. In one process the cloud's ports 5000 and 5100 and the
 // first edge are on 127.0.0.1, the cloud's others on 127.0.0.2, further nodes on 127.0.0.3 and up.
-func newBook(bed *testbed.Testbed, base int) (*book, error) {
+func newBook(bed *testbed.Testbed, base int) *book {
 	b := &book{base: base, nodes: map[core.NodeID]*entry{}}
-	next := byte(3)
+	next := 3
 	first := true
 	for i := range bed.Nodes {
 		n := &bed.Nodes[i]
 		e := &entry{id: n.ID, role: n.Spec.Role}
-		ip := netip.AddrFrom4([4]byte{127, 0, 0, next})
+		ip := netip.AddrFrom4([4]byte{127, byte(next >> 16), byte(next >> 8), byte(next)})
 		switch {
 		case i == bed.Manager:
 			ip = netip.AddrFrom4([4]byte{127, 0, 0, 2})
@@ -52,12 +52,8 @@ func newBook(bed *testbed.Testbed, base int) (*book, error) {
 			next++
 		}
 		e.jobs = netip.AddrPortFrom(ip, b.port(wire.PortJobs))
-		if n.Spec.Addr != "" {
-			at, err := netip.ParseAddrPort(n.Spec.Addr)
-			if err != nil {
-				return nil, wire.Errorf(http.StatusUnprocessableEntity, "node %q: addr is %q, want ip:port", n.ID, n.Spec.Addr)
-			}
-			e.jobs, e.fixed = at, true
+		if n.Spec.Addr.IsValid() {
+			e.jobs, e.fixed = n.Spec.Addr, true
 		}
 		for _, c := range n.Cameras {
 			e.cameras = append(e.cameras, bed.Cameras[c].Spec.Camera)
@@ -70,7 +66,7 @@ func newBook(bed *testbed.Testbed, base int) (*book, error) {
 		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
 	b.manager = ip.String()
-	return b, nil
+	return b
 }
 
 func (b *book) port(p wire.Port) uint16 { return uint16(int(p) + b.base) }

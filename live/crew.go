@@ -106,6 +106,9 @@ func refused(why core.CallError, service string, node core.NodeID) error {
 // Execute implements serve.Services.
 func (c *crew) Execute(ctx context.Context, _ serve.Caller, service string, t *wire.Task, f *wire.FrameRef) (*wire.TaskAnswer, error) {
 	if f == nil {
+		if c.h.alive() == nil {
+			return nil, c.h.away(ctx) // a stranger is told, calls of nodes are lost as in the simulator
+		}
 		f = c.name(t)
 	}
 	size := f.Size

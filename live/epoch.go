@@ -26,10 +26,7 @@ func Epoch(ctx context.Context, o *Options) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	b, err := newBook(bed, o.PortBase)
-	if err != nil {
-		return time.Time{}, err
-	}
+	b := newBook(bed, o.PortBase)
 	c := client.New(client.Options{Token: o.HTTP.Token, TLS: o.HTTP.ClientTLS})
 	defer c.Close()
 	manager := c.Peer(b.at(bed.Nodes[bed.Manager].ID, wire.PortManager), false)

@@ -52,9 +52,9 @@ func (h *host) know(q *core.Query) {
 	h.eyes.channel.Open(q.ID)
 }
 
-// account opens the books of a query, if they are not open.
+// account opens the books of a query whose host lives here, if they are not open.
 func (s *System) account(q *core.Query) {
-	if s.bed.Camera(q.Camera) >= 0 {
+	if i := s.bed.Camera(q.Camera); i >= 0 && s.hosts[s.bed.Cameras[i].Node] != nil {
 		n := s.stream(q)
 		s.books.query(q.ID, n.Info())
 	}

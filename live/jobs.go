@@ -23,7 +23,7 @@ func (j jobs) managerOf() core.Address {
 func (j jobs) order(ctx context.Context, m core.Message) (*core.JobAck, error) {
 	a := j.h.alive()
 	if a == nil {
-		return nil, silence(ctx)
+		return nil, j.h.away(ctx)
 	}
 	ack, err := a.ask(ctx, j.managerOf(), m)
 	if err != nil {
@@ -63,7 +63,7 @@ func (j jobs) Stop(ctx context.Context, _ serve.Caller, m *core.StopJob) (*core.
 func (j jobs) Charge(ctx context.Context, _ serve.Caller, m *core.ChargeWork) error {
 	a := j.h.alive()
 	if a == nil {
-		return silence(ctx)
+		return j.h.away(ctx)
 	}
 	_, err := a.ask(ctx, j.managerOf(), m)
 	return err
@@ -73,7 +73,7 @@ func (j jobs) Charge(ctx context.Context, _ serve.Caller, m *core.ChargeWork) er
 func (j jobs) read(ctx context.Context, f func(a *agent)) error {
 	a := j.h.alive()
 	if a == nil {
-		return silence(ctx)
+		return j.h.away(ctx)
 	}
 	if err := a.loop.Ask(ctx, func() { f(a) }); err != nil {
 		if ctx.Err() == nil {

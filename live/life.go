@@ -3,9 +3,11 @@ package live
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"vidq/core"
 	"vidq/live/loop"
+	"vidq/live/wire"
 )
 
 // life is a machine from a start of its node to the end: its loop, and those who wait for
@@ -42,6 +44,20 @@ func (l *life) gone(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return loop.ErrStopped
+}
+
+// away is the answer of a node that has no life now: none, if a fault keeps it down; else that it has
+// not begun yet, or is no more.
+func (h *host) away(ctx context.Context) error {
+	h.mu.Lock()
+	down := h.downs > 0
+	h.mu.Unlock()
+	if down {
+		return silence(ctx)
+	}
+	e := wire.Errorf(http.StatusServiceUnavailable, "node %q is not up yet; try again", h.id)
+	e.RetryAfter = core.Second
+	return e
 }
 
 // silence waits until ctx ends: nobody answers.

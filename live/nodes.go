@@ -17,7 +17,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 func (m *manager) hear(ctx context.Context, from core.NodeID, msg core.Message) (core.Message, error) {
 	r := m.alive()
 	if r == nil {
-		return nil, silence(ctx)
+		return nil, m.host.away(ctx)
 	}
 	return r.ask(ctx, core.Address{Node: from, Part: core.PartJobs}, msg)
 }

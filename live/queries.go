@@ -16,7 +16,7 @@ var _ serve.Queries = (*manager)(nil)
 func (m *manager) request(ctx context.Context, msg func(number uint64) core.Message) (answer func() (core.Message, error)) {
 	r := m.alive()
 	if r == nil {
-		return func() (core.Message, error) { return nil, silence(ctx) }
+		return func() (core.Message, error) { return nil, m.host.away(ctx) }
 	}
 	m.mu.Lock()
 	m.asked++
@@ -60,7 +60,7 @@ func (m *manager) Stop(ctx context.Context, _ serve.Caller, q *core.StopQuery) (
 func (m *manager) read(ctx context.Context, f func(r *reign)) error {
 	r := m.alive()
 	if r == nil {
-		return silence(ctx)
+		return m.host.away(ctx)
 	}
 	if err := r.loop.Ask(ctx, func() { f(r) }); err != nil {
 		if ctx.Err() == nil {

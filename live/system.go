@@ -110,9 +110,7 @@ func New(o Options) (*System, error) {
 			return core.Incarnation(s.clock.Wall(s.clock.Now()).UnixMilli())
 		}
 	}
-	if s.book, err = newBook(bed, o.PortBase); err != nil {
-		return nil, err
-	}
+	s.book = newBook(bed, o.PortBase)
 	s.world = emu.NewWorld(s.clock, bed)
 	s.books = newBooks(s.meta(), o.Records)
 	s.life, s.end = context.WithCancel(context.Background())
@@ -354,7 +352,7 @@ func (s *System) nodes(ctx context.Context, h *host) (all []core.NodeView, err e
 	}
 	a := h.alive()
 	if a == nil {
-		return nil, silence(ctx)
+		return nil, h.away(ctx)
 	}
 	err = a.loop.Ask(ctx, func() {
 		n := core.NodeView{ID: h.id, Role: h.bed.Spec.Role, Class: h.bed.Class.Name, Up: true, Capacity: h.bed.World.Capacity, Load: h.sampled.Load}

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"errors"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,7 +94,7 @@ func (f *fileSettings) core() core.Settings {
 }
 
 func (f *fileNode) node() Node {
-	n := Node{ID: core.NodeID(f.ID), Class: f.Class, Addr: f.Addr, Services: f.Services}
+	n := Node{ID: core.NodeID(f.ID), Class: f.Class, Addr: netip.AddrPort(f.Addr), Services: f.Services}
 	n.Capacity = core.Capacity{Cores: f.Cores, GPUs: f.GPUs, Memory: float64(f.Memory)}
 	if f.Role == core.RoleCloud.String() {
 		n.Role = core.RoleCloud

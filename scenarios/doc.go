@@ -1,6 +1,6 @@
 // Package scenarios reads experiment files. A scenario file is TOML; Load turns
 // it into a Scenario, the one Go type from which the simulator, and the live
-// system that is planned, build everything that they run.
+// system build everything that they run.
 //
 // # Reading guide
 //

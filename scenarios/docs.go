@@ -11,7 +11,7 @@ import (
 const docsHead = "# The scenario file\n\n" +
 	"<!-- Written by `go test ./scenarios -run TestDocs -update` from the structs that the loader reads by. Do not edit. -->\n\n" +
 	`A scenario is one experiment in one TOML file: the machines and links that exist, the cameras and what they see, what is
-asked of them, who schedules, and what goes wrong. The simulator reads it; a live system, which is planned, will read the same file.
+asked of them, who schedules, and what goes wrong. The simulator (vidq-sim) and the live system (vidq-live) read the same file.
 
 - Spans of time, rates and sizes are strings with units: "300ms", "1h30m", "10y" (%s; a year has 365 days);
   "20Mbit/s", "2.5MB/s" (%s); "4GiB" (%s). Units are case-sensitive, and b is never a unit.

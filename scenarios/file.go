@@ -73,7 +73,7 @@ type fileNode struct {
 	Cores    float64  `toml:"cores" doc:"Processor cores." unit:"cores" absent:"the class's" above:"0" max:"100000"`
 	GPUs     float64  `toml:"gpus" doc:"Slots of the graphics processor." unit:"slots" absent:"the class's" above:"0" max:"10000"`
 	Memory   size     `toml:"memory" doc:"Memory that services may take." absent:"the class's"`
-	Addr     string   `toml:"addr" doc:"host:port of the node. For the live system of several machines, which is planned; nothing uses it yet."`
+	Addr     nodeAddr `toml:"addr" doc:"Where vidq-live finds the node: its ip, and the port of its job manager (5001 by default); its other ports are those of the protocol. The simulator does not look at it."`
 }
 
 type fileService struct {
@@ -107,7 +107,7 @@ type fileCamera struct {
 	Frames     int        `toml:"frames" doc:"Length of a file's video." unit:"frames" absent:"without end" min:"1"`
 	Loop       bool       `toml:"loop" doc:"A file's video begins again at its end; else the query ends with it." default:"false"`
 	Phase      *duration  `toml:"phase" doc:"When frame 0 of a live camera exists." absent:"drawn from the seed, within the first 1/fps"`
-	URL        string     `toml:"url" doc:"Real source of the video (a file, http:// or rtsp://). For the live system, which is planned; nothing uses it yet."`
+	URL        string     `toml:"url" doc:"Real source of the video for vidq-live (a file, http:// or rtsp://); without it the camera is drawn. The simulator does not look at it."`
 	Kind       string     `toml:"kind" doc:"What it shows, for people."`
 }
 

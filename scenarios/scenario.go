@@ -1,6 +1,9 @@
 package scenarios
 
 import (
+	"net/netip"
+
+
 	"vidq/core"
 	"vidq/core/sched"
 	"vidq/kb"
@@ -57,11 +60,11 @@ type Scheduler struct {
 // Node is a machine of the testbed.
 type Node struct {
 	ID       core.NodeID
-	Role     core.Role     // edge or cloud
-	Class    string        // a class of the knowledge base's truth
-	Services []Service     // in the order of the file
-	Addr     string        // host:port, for the planned live system of several machines
-	Capacity core.Capacity // zero fields stand for the class's
+	Role     core.Role      // edge or cloud
+	Class    string         // a class of the knowledge base's truth
+	Services []Service      // in the order of the file
+	Addr     netip.AddrPort // of its job manager, for the live system; zero = not told
+	Capacity core.Capacity  // zero fields stand for the class's
 }
 
 // Service is a compute service at a node, as it starts.
@@ -93,7 +96,7 @@ type Camera struct {
 	Content string    // a generator's name or a file (it then has a separator or an extension), for kb.OpenContent
 	Dir     string    // directory that a relative Content belongs to
 	Phase   core.Time // live mode: when camera frame 0 exists; negative = drawn from the seed
-	URL     string    // the planned live system's real source; "" = emulated
+	URL     string    // the live system's real source; "" = emulated
 }
 
 // Query is what a user of the scenario asks for.

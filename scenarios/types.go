@@ -3,6 +3,7 @@ package scenarios
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"strings"
 
@@ -15,6 +16,7 @@ type (
 	rate       float64 // bytes per second
 	size       float64 // bytes
 	resolution core.Resolution
+	nodeAddr   netip.AddrPort
 	endpoint   []string // a name, a pattern or a list of them
 	services   []Service
 	stage      struct {
@@ -62,6 +64,26 @@ func (r *rate) read(_ *binder, v *value, _ string) error {
 
 func (*rate) schema() (map[string]any, string) {
 	return map[string]any{"type": "string", "pattern": `^[0-9.]+([eE][+-]?[0-9]+)? *([kMGT]?bit/s|[kMG]?B/s)$`}, "rate"
+}
+
+func (a *nodeAddr) read(_ *binder, v *value, _ string) error {
+	s, err := wantString(v, "10.0.0.2:5001")
+	if err != nil {
+		return err
+	}
+	at, err := netip.ParseAddrPort(s)
+	switch {
+	case err != nil || at.Port() == 0:
+		return fmt.Errorf("want the node's ip and the port of its job manager, such as 10.0.0.2:5001, got %q", s)
+	case at.Addr().IsUnspecified() || at.Addr().IsMulticast():
+		return fmt.Errorf("%s is no address of one machine", at.Addr())
+	}
+	*a = nodeAddr(netip.AddrPortFrom(at.Addr().Unmap(), at.Port()))
+	return nil
+}
+
+func (*nodeAddr) schema() (map[string]any, string) {
+	return map[string]any{"type": "string", "pattern": `^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[0-9]+$`}, "ip:port"
 }
 
 func (z *size) read(_ *binder, v *value, _ string) error {

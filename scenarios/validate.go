@@ -118,6 +118,20 @@ func (v *validator) sets() *Error {
 	return err
 }
 
+// nodeAddr holds that each node has an ip of its own: ports are the same on all.
+func (v *validator) nodeAddr(n *Node, key string) *Error {
+	for i := range v.s.Nodes {
+		o := &v.s.Nodes[i]
+		if o == n {
+			break
+		}
+		if n.Addr.IsValid() && o.Addr.Addr() == n.Addr.Addr() {
+			return wrong(key, "node %q has this ip, too; nodes of one machine take addresses of their own, such as 127.0.0.3", o.ID)
+		}
+	}
+	return nil
+}
+
 func (v *validator) allNodes() *Error {
 	if len(v.s.Nodes) == 0 {
 		return wrong("node", "there is no node")
@@ -130,6 +144,9 @@ func (v *validator) allNodes() *Error {
 		}
 		if v.nodes[n.ID] != nil {
 			return wrong(key+".id", "another node has this id")
+		}
+		if err := v.nodeAddr(n, key+".addr"); err != nil {
+			return err
 		}
 		v.nodes[n.ID] = n
 		v.nodeIDs = append(v.nodeIDs, string(n.ID))

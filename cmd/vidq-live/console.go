@@ -85,11 +85,7 @@ func (c *console) begin(s *live.System) {
 		}
 	}
 	var b strings.Builder
-	b.WriteString(head + "\n\n")
-	for line := range strings.Lines(cli.Align(rows.String(), 0)) {
-		b.WriteString(strings.TrimRight(line, " \n") + "\n")
-	}
-	b.WriteString("\n")
+	b.WriteString(head + "\n\n" + table(rows.String()) + "\n")
 	if s.Queries() != nil {
 		b.WriteString(c.curl(c.url(s.ManagerAddr(wire.PortManager), "/query/list")) + "\n")
 	}
@@ -175,17 +171,18 @@ func (c *console) plans(ctx context.Context, queries int) string {
 	defer cancel()
 	var text strings.Builder
 	manager := c.system.Queries()
-	for page := (wire.Page{Limit: wire.MaxPage}); queries > 0; {
+	told := 0
+	for page := (wire.Page{Limit: wire.MaxPage}); told < queries; {
 		l, err := manager.List(ctx, page)
 		if err != nil {
 			return ""
 		}
 		for i := range l.Queries {
 			q := &l.Queries[i]
-			if core.State(q.StateName).Ended() {
+			if core.State(q.StateName).Ended() || told == fewQueries {
 				continue
 			}
-			queries--
+			told++
 			id := core.QueryID(q.QueryID)
 			plan, err := manager.Plan(ctx, id)
 			if err != nil {

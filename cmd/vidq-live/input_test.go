@@ -21,11 +21,13 @@ func TestBadInput(t *testing.T) {
 		return path
 	}
 	short, empty := write("short", "user short\n"), write("empty", "")
-	scenario := write("bad.toml", "name = \"x\"\nduratoin = \"5m\"\n")
+	face, err := os.ReadFile("../../scenarios/face.toml")
+	require.NoError(t, err)
+	scenario := write("bad.toml", strings.Replace(string(face), "duration =", "\nduratoin =", 1))
 	for _, c := range []struct{ args, want string }{
 		{"fase", `fase`},
 		{"stauts", `did you mean the command "status"?`},
-		{scenario, "bad.toml:2: duratoin: unknown key"},
+		{scenario, "bad.toml:13: duratoin: unknown key"},
 		{dir + "/missing.toml", "missing.toml"},
 		{"face campus", `takes one scenario, got "campus" too`},
 		{"face --shceduler latfirst", "did you mean --scheduler?"},
@@ -45,7 +47,7 @@ func TestBadInput(t *testing.T) {
 		{"face --node edge1 --store sqlite:x.db", `runs at node "cloud", not here`},
 		{"face --addr edge1", "want NODE=IP:PORT"},
 		{"face --addr edg1=127.0.0.1:5001", "edge1"},
-		{"face --addr edge1=nowhere", "node.edge1.addr"},
+		{"face --addr edge1=nowhere", "node.edge1.addr=nowhere: want the node's ip"},
 		{"face --services opencv", "built without OpenCV; `make opencv` builds one"},
 		{"face --services openvc", `--services "openvc": want emulated, opencv (did you mean "opencv"?)`},
 		{"face --links reel", `did you mean "real"?`},
@@ -64,7 +66,7 @@ func TestBadInput(t *testing.T) {
 		{"face --cors nowhere", "--cors"},
 		{"face --log-level loud", `--log-level "loud": want debug, info, warn, error`},
 		{"face --port-base 99999", "--port-base 99999: want 0 to"},
-		{"face --addr edge1=192.0.2.1:5001 --node edge1 --links real --node cloud", ""},
+		{"face --addr edge1=127.0.0.9:5001 --addr cloud=127.0.0.9:5002", "cloud"},
 		{"submit", "name a file or a camera"},
 		{"submit a b", "takes one file"},
 		{"submit " + dir + "/none", "no such file"},
@@ -83,9 +85,6 @@ func TestBadInput(t *testing.T) {
 		{"stop 1 2", "takes one query's id"},
 		{"stop -- -1", "is no query's id"},
 	} {
-		if c.want == "" {
-			continue
-		}
 		code, out, err := do(t, "", strings.Fields(c.args)...)
 		assert.Equal(t, cli.ExitInput, code, "%s: %s", c.args, err)
 		assert.Empty(t, out, c.args)
@@ -120,4 +119,25 @@ func TestHelp(t *testing.T) {
 	code, out, _ := do(t, "", "--version")
 	assert.Equal(t, cli.ExitDone, code)
 	assert.Regexp(t, `^vidq \S+\n$`, out)
+}
+
+// TestReadme: the README's commands are ones that there are, with flags that there are.
+func TestReadme(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	root := (&app{}).rootCommand()
+	seen := 0
+	for line := range strings.Lines(string(text)) {
+		rest, is := strings.CutPrefix(line, "    go run ./cmd/vidq-live")
+		if !is {
+			continue
+		}
+		rest, _, _ = strings.Cut(rest, "#")
+		c, args, err := root.Find(strings.Fields(rest))
+		require.NoError(t, err, line)
+		require.NoError(t, c.ParseFlags(args), line)
+		require.NoError(t, c.Args(c, c.Flags().Args()), line)
+		seen++
+	}
+	assert.Greater(t, seen, 5)
 }

@@ -3,16 +3,25 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
 	"image"
 	"image/color"
 	"image/jpeg"
 	"io"
+	"math/big"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -106,9 +115,8 @@ func clients(t *testing.T, p *process) {
 	for _, c := range []struct{ args, want string }{
 		{"submit --camera clasroom --pipeline face_detection", `there is no camera "clasroom"; there are classroom (did you mean "classroom"?)`},
 		{"submit --camera classroom --pipeline face_detection --node edge9", `there is no camera "classroom"`},
-		{"submit --camera classroom --pipeline nothing", "nothing"},
 		{"status 99", "there is no query GLOBAL_ID_99"},
-		{"stop 99", "GLOBAL_ID_99"},
+		{"stop 99", "query 99"},
 	} {
 		code, out, err := do(t, "", append(strings.Fields(c.args), "--server", p.manager())...)
 		assert.Equal(t, cli.ExitInput, code, c.args)
@@ -254,4 +262,81 @@ func TestSecondOfItsKind(t *testing.T) {
 	assert.Contains(t, third.err.String(), "another process uses it")
 	assert.Equal(t, 1, strings.Count(third.err.String(), "\n"), third.err.String())
 	p.interrupt(t, os.Interrupt)
+}
+
+// TestTLS: nodes, clients and what is printed speak TLS when there are certificates, and the token
+// of users is for callers from elsewhere.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	cert, key := selfSigned(t)
+	p := start(t, ports(t), "face", "--no-video", "--tls-cert", cert, "--tls-key", key)
+	server := "https://" + p.manager()
+	eventually(t, "a result", func() bool {
+		code, out, _ := do(t, "", "status", "1", "--server", server, "--tls-ca", cert)
+		return code == cli.ExitDone && strings.Contains(out, "\nframe  ")
+	})
+	assert.Contains(t, p.out.String(), "curl --cacert "+cert+" https://"+p.manager()+"/query/list")
+	code, _, err := do(t, "", "status", "--server", p.manager())
+	assert.Equal(t, cli.ExitFailed, code, err)
+	code, _, err = do(t, "", "status", "--server", server)
+	assert.Equal(t, cli.ExitFailed, code)
+	assert.Contains(t, err, "certificate", "nobody has signed it")
+	p.interrupt(t, os.Interrupt)
+	p.alone(t)
+}
+
+// selfSigned makes a certificate of 127.0.0.1 and 127.0.0.2 that nobody else has signed.
+func selfSigned(t *testing.T) (cert, key string) {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "testbed"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(127, 0, 0, 2)}, KeyUsage: x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &k.PublicKey, k)
+	require.NoError(t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(k)
+	require.NoError(t, err)
+	write := func(name, kind string, b []byte) string {
+		path := filepath.Join(t.TempDir(), name)
+		require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}), 0o600))
+		return path
+	}
+	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", private)
+}
+
+// TestBeyondTheLoopback: nobody is let control a node by an address that others reach, unless it
+// is said how they show who they are.
+func TestBeyondTheLoopback(t *testing.T) {
+	t.Parallel()
+	addrs, err := net.InterfaceAddrs()
+	require.NoError(t, err)
+	for _, a := range addrs {
+		n, ok := a.(*net.IPNet)
+		if !ok || n.IP.To4() == nil || n.IP.IsLoopback() {
+			continue
+		}
+		base := ports(t)
+		at := net.JoinHostPort(n.IP.String(), strconv.Itoa(5001+base))
+		args := []string{"face", "--no-video", "--addr", "edge1=" + at}
+		p := start(t, base, args...)
+		p.ends(t, cli.ExitInput)
+		assert.Contains(t, p.err.String(), "everybody could control this node: give tokens (--token-file)")
+		assert.Equal(t, 1, strings.Count(p.err.String(), "\n"))
+		assert.Empty(t, p.out.String())
+		p.alone(t)
+
+		tokens := filepath.Join(t.TempDir(), "tokens")
+		require.NoError(t, os.WriteFile(tokens, []byte("user "+strings.Repeat("u", 20)+"\nnode "+strings.Repeat("n", 20)+"\n"), 0o600))
+		p = start(t, base, append(args, "--token-file", tokens, "--log-level", "error")...)
+		eventually(t, "a result", func() bool { return len(p.results("GLOBAL_ID_1")) > 0 })
+		var v any
+		status, ok := fetch(http.MethodGet, "http://"+at+"/job/list", "", nil, &v)
+		assert.True(t, ok)
+		assert.Equal(t, http.StatusUnauthorized, status)
+		p.interrupt(t, os.Interrupt)
+		return
+	}
+	t.Log("this machine has no address but the loopback's")
 }

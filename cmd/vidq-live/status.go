@@ -88,7 +88,7 @@ func (a *app) list(ctx context.Context, o *peerOptions, peer client.Peer) error 
 		fmt.Fprintf(&rows, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t\n", wire.FormatID(core.QueryID(q.QueryID)), name, core.State(q.StateName), q.FramesDone,
 			time.Unix(0, int64(q.SubmittedAt*1e9)).Format(time.DateTime), camera, strings.Join(q.Pipeline, ","), constraintWords(&q.UserConstraint))
 	}
-	return a.print("%s", cli.Align(rows.String(), 0))
+	return a.print("%s", table(rows.String()))
 }
 
 // details are what is told of a query.
@@ -151,6 +151,6 @@ func (d *details) text(seen *core.RuntimeInfo) string {
 		}
 		fmt.Fprintf(&rows, "%s\t%s\t%s\t%s\t\n", number(f.FrameID), ms(core.FromSeconds(f.Delay)), planWords(&f.ExtPlan), strings.Join(found, ", "))
 	}
-	b.WriteString(cli.Align(rows.String(), 0))
+	b.WriteString(table(rows.String()))
 	return b.String()
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"vidq/core"
+	"vidq/internal/cli"
 	"vidq/live/wire"
 )
 
@@ -93,6 +94,15 @@ func amount(n int, one, many string) string {
 		many = one
 	}
 	return strconv.Itoa(n) + " " + many
+}
+
+// table sets rows whose cells end in tabs into columns.
+func table(rows string) string {
+	var b strings.Builder
+	for line := range strings.Lines(cli.Align(rows, 0)) {
+		b.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	return b.String()
 }
 
 // nobody is the book of who knows no addresses.
