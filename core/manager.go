@@ -317,6 +317,13 @@ func (m *QueryManager) Nodes() []NodeView {
 	return all
 }
 
+// Links returns what the scheduler is told of the links, ascending by their ends, with the
+// ages as of now.
+func (m *QueryManager) Links(now Time) []LinkView {
+	m.ageLinks(now)
+	return slices.Clone(m.view.Links)
+}
+
 // Acknowledged returns up to which number a node's results are durable.
 func (m *QueryManager) Acknowledged(node NodeID) SavedNode {
 	s := SavedNode{Node: node}

@@ -113,12 +113,13 @@ func (c *call) walk() {
 	if to != here && links.Transfer(c.f.ctx, here, to, c.id, c.Sent, testbed.AttemptKey(key, &c.Ref, 0)) != nil {
 		return
 	}
-	began := c.h.sys.clock.Now()
+	task := c.task()
+	sent := c.h.sys.clock.Now()
 	ctx := c.f.ctx
 	if ctx.Err() != nil { // it was sent when nobody waited for it any more: the service does not know
 		ctx = c.a.ctx
 	}
-	a, sent, got, err := c.h.net.Execute(ctx, c.Node, c.Service, c.task(), c.ref())
+	x, err := c.h.net.Execute(ctx, c.Node, c.Service, task, c.ref())
 	failed := client.CallError(err)
 	if failed == core.CallTimeout || c.f.ctx.Err() != nil {
 		return // which core finds out by itself
@@ -128,26 +129,29 @@ func (c *call) walk() {
 		c.Got = 0
 	}
 	if c.h.sys.o.RealLinks && to != here {
-		c.Sent, c.Got = float64(sent), float64(got)
-		c.done(a, failed, c.back(answered-began, a))
+		c.done(x.TaskAnswer, failed, c.crossed(sent, &x))
 		return
 	}
 	if to != here && links.Transfer(c.f.ctx, to, here, c.id, c.Got, testbed.AttemptKey(key, &c.Ref, 1)) != nil {
 		return
 	}
-	c.done(a, failed, c.h.sys.clock.Now()-answered)
+	c.done(x.TaskAnswer, failed, c.h.sys.clock.Now()-answered)
 }
 
-// back is how long an answer was under way over a real link, where only the round trip is known: what is
-// not the service's is shared out by the bytes of either way.
-func (c *call) back(roundTrip core.Time, a *wire.TaskAnswer) core.Time {
-	if a != nil {
-		roundTrip -= a.Service + a.Queue
+// crossed takes in what a call over a real link, sent at an instant, was like, and returns
+// how long the answer was under way: half of the connection's smallest round trip until its first
+// byte was here, and reading the rest. Where no round trip is known that is not told either: half of a call's
+// own, or its share by bytes, would make latency look like a rate.
+//
+// What went by until there was a connection for the first byte is preparation: a connection's making is
+// not the transfer of what is sent over it.
+func (c *call) crossed(sent core.Time, x *client.Executed) (back core.Time) {
+	c.Sent, c.Got = float64(x.Sent), float64(x.Got)
+	c.encode = sent - c.began + core.Time(x.Ready)
+	if x.RTT > 0 {
+		back = core.Time(x.RTT/2 + x.Reading)
 	}
-	if all := c.Sent + c.Got; all > 0 && roundTrip > 0 {
-		return core.Time(float64(roundTrip) * (c.Got / all))
-	}
-	return 0
+	return back
 }
 
 // prepare encodes the frame, or waits for who does, and spends what a call costs its host
@@ -238,6 +242,9 @@ func (c *call) done(a *wire.TaskAnswer, err core.CallError, back core.Time) {
 		ev.Objects, ev.Area, ev.Counted = c.Figures.Objects, c.Area, true
 		if a.Counted {
 			ev.Objects, ev.Area = a.Objects, a.Area
+		} else if !a.Timed { // a service of the original, which is not emulated
+			ev.Untimed, ev.Counted = true, a.Boxes != nil
+			ev.Objects, ev.Area = float64(len(a.Boxes)), wire.MeanArea(a.Boxes)
 		}
 		c.f.answer(c.Ref.Stage, a)
 		c.h.counts.add(frameOf{c.Ref.Query, c.CameraFrame}, a.Counts)

@@ -120,9 +120,13 @@ func (c *crew) Execute(ctx context.Context, _ serve.Caller, service string, t *w
 	c.slot = (c.slot + 1) % slots
 	id := testbed.CallID(&core.CallRef{Query: f.Query, Frame: f.Frame, Stage: f.Stage, Attempt: f.Attempt}, c.slot)
 	c.mu.Unlock()
+	came := c.h.sys.clock.Now()
 	took, waited, err := c.work(ctx, service, f.Model, id, work)
 	if err != nil {
 		return nil, err
+	}
+	if c.h.sys.o.RealLinks { // the caller has to tell apart what went by here from what did on the link
+		waited = max(waited, c.h.sys.clock.Now()-came-took)
 	}
 	a := c.see(service, t, f, size)
 	a.Service, a.Queue, a.Timed = took, waited, true
@@ -248,7 +252,7 @@ func (c *crew) Configure(ctx context.Context, _ serve.Caller, m *core.ConfigureS
 // was last seen. Where the query manager runs all nodes are known, elsewhere the node itself.
 func (c *crew) Resources(ctx context.Context) (wire.ResourceInfo, error) {
 	all := wire.ResourceInfo{}
-	nodes, err := c.h.sys.nodes(ctx, c.h)
+	nodes, _, err := c.h.sys.nodes(ctx, c.h)
 	for i := range nodes {
 		n := &nodes[i]
 		role := n.Role.String()
@@ -282,12 +286,12 @@ func (c *crew) Resources(ctx context.Context) (wire.ResourceInfo, error) {
 // Cluster implements serve.Services, as Resources does.
 func (c *crew) Cluster(ctx context.Context) (wire.ClusterInfo, error) {
 	all := wire.ClusterInfo{}
-	nodes, err := c.h.sys.nodes(ctx, c.h)
+	nodes, links, err := c.h.sys.nodes(ctx, c.h)
 	for i := range nodes {
 		n := &nodes[i]
 		all[c.h.sys.book.ip(n.ID)] = wire.ClusterNode{
 			NodeRole: wire.Role(n.Role), NCPU: n.Cores, CPURatio: 100 * n.Load.CPU,
-			ClusterExtra: &wire.ClusterExtra{NodeID: string(n.ID), Class: n.Class, Up: n.Up},
+			ClusterExtra: &wire.ClusterExtra{NodeID: string(n.ID), Class: n.Class, Up: n.Up, Links: wire.FromLinks(n.ID, links)},
 		}
 	}
 	return all, err

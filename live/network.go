@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"vidq/core"
+	"vidq/live/client"
 	"vidq/live/wire"
 )
 
@@ -13,8 +14,8 @@ type Network interface {
 	// Tell hands a control message over and returns the answer; nil = there is none to it.
 	Tell(ctx context.Context, to core.Address, l *Letter) (core.Message, error)
 	// Execute has a service of a node analyse something. The error is one that client.CallError
-	// understands. Sent and Got are the bytes of the bodies.
-	Execute(ctx context.Context, to core.NodeID, service string, t *wire.Task, f *wire.FrameRef) (a *wire.TaskAnswer, sent, got int64, err error)
+	// understands. Within the process only the answer is told.
+	Execute(ctx context.Context, to core.NodeID, service string, t *wire.Task, f *wire.FrameRef) (client.Executed, error)
 }
 
 // Letter is a control message, with what the wire tells and core does not.
@@ -22,7 +23,7 @@ type Letter struct {
 	Msg    core.Message
 	Query  *core.Query             // of an UpdatePlan
 	Counts func(i int) wire.Counts // of SyncResults; may be nil
-	Frame  func(i int) wire.Frame  // of SyncResults, as the original is told them
+	Frame  func(i int) wire.Frame  // of SyncResults to the original, as it is told them
 }
 
 // answerTimeout is how long a control message's answer is waited for. Machines ask again

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"vidq/core"
+	"vidq/live/client"
 	"vidq/live/serve"
 	"vidq/live/wire"
 )
@@ -55,7 +56,7 @@ func answer[M any, P interface {
 }
 
 // Execute implements Network.
-func (n local) Execute(ctx context.Context, to core.NodeID, service string, t *wire.Task, f *wire.FrameRef) (*wire.TaskAnswer, int64, int64, error) {
+func (n local) Execute(ctx context.Context, to core.NodeID, service string, t *wire.Task, f *wire.FrameRef) (client.Executed, error) {
 	a, err := n.s.host(to).crew.Execute(ctx, serve.Caller{}, service, t, f)
-	return a, 0, 0, err
+	return client.Executed{TaskAnswer: a}, err
 }

@@ -27,6 +27,19 @@ func (p *plans) add(q core.QueryID, plan core.Plan) {
 	}
 }
 
+// like returns the revision of the newest plan of which same is true, 0 if none is remembered.
+func (p *plans) like(q core.QueryID, same func(*core.Plan) bool) uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := p.of[q]
+	for i := len(all) - 1; i >= 0; i-- {
+		if same(&all[i]) {
+			return all[i].Revision
+		}
+	}
+	return 0
+}
+
 // get returns the plan of a revision, other if it is not remembered.
 func (p *plans) get(q core.QueryID, revision uint64, other core.Plan) core.Plan {
 	p.mu.Lock()

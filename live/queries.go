@@ -158,7 +158,11 @@ func (m *manager) Videos(ctx context.Context) (wire.VideoInfo, error) {
 	all := wire.VideoInfo{}
 	for i := range nodes {
 		n := &nodes[i]
+		has := m.originalOf(n.ID).has
 		for number, cam := range m.sys.book.cameras(n.ID) {
+			if !has(number) {
+				continue
+			}
 			addr := m.sys.book.Addr(n.ID)
 			if all[addr] == nil {
 				all[addr] = map[string]wire.Video{}

@@ -343,25 +343,25 @@ func (s *System) ended(q core.QueryID, now core.Time) {
 	}
 }
 
-// nodes returns what is known of nodes at h: of all where the query manager runs, else of
+// nodes returns what is known of nodes and links at h: of all where the query manager runs, else of
 // h itself.
-func (s *System) nodes(ctx context.Context, h *host) (all []core.NodeView, err error) {
+func (s *System) nodes(ctx context.Context, h *host) (all []core.NodeView, links []core.LinkView, err error) {
 	if s.manages(h) {
-		err = s.manager.read(ctx, func(r *reign) { all = r.core.Nodes() })
-		return all, err
+		err = s.manager.read(ctx, func(r *reign) { all, links = r.core.Nodes(), r.core.Links(s.clock.Now()) })
+		return all, links, err
 	}
 	a := h.alive()
 	if a == nil {
-		return nil, h.away(ctx)
+		return nil, nil, h.away(ctx)
 	}
 	err = a.loop.Ask(ctx, func() {
 		n := core.NodeView{ID: h.id, Role: h.bed.Spec.Role, Class: h.bed.Class.Name, Up: true, Capacity: h.bed.World.Capacity, Load: h.sampled.Load}
 		for i := range h.sampled.Services {
 			n.Services = append(n.Services, h.sampled.Services[i].ServiceView)
 		}
-		all = []core.NodeView{n}
+		all, links = []core.NodeView{n}, slices.Clone(a.links)
 	})
-	return all, err
+	return all, links, err
 }
 
 // modelAt returns a model of a service at a node, nil if it cannot run there.

@@ -3,7 +3,9 @@ package client
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"time"
 
@@ -69,6 +71,15 @@ func (p Peer) Configure(ctx context.Context, m *core.ConfigureServices) error {
 type Executed struct {
 	*wire.TaskAnswer
 	Sent, Got int64 // bytes of the bodies
+	Network
+}
+
+// Network is what a call's connection tells of the network.
+type Network struct {
+	Ready   time.Duration // from the call until there was a connection
+	Reading time.Duration // from the answer's first byte to its last
+	// RTT is the smallest round trip of the connection's packets so far, as the kernel sees it; 0 = not known.
+	RTT time.Duration
 }
 
 // Execute has a service analyse an image or crops; f names the frame, nil = it has no name. CallError
@@ -88,8 +99,16 @@ func (p Peer) Execute(ctx context.Context, service string, t *wire.Task, f *wire
 	}
 	out := Executed{Sent: int64(len(m.body))}
 	o := &p.client.options
+	began := time.Now()
+	var conn net.Conn
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
+		conn, out.Ready = i.Conn, time.Since(began)
+	}})
 	out.Got, err = p.exchange(ctx, o.Task, m, func(a *answer) (err error) {
+		first := time.Now()
+		out.RTT = roundTrip(conn)
 		out.TaskAnswer, err = wire.ReadTaskAnswer(a.status, a.kind, a.body, a.length, o.Limits)
+		out.Reading = time.Since(first)
 		return err
 	})
 	return out, err

@@ -121,6 +121,35 @@ type ClusterExtra struct {
 	NodeID string `json:"node_id" most:"256"`
 	Class  string `json:"class" most:"256"`
 	Up     bool   `json:"up"`
+
+	Links []ClusterLink `json:"links,omitzero" doc:"What the node's own calls tell of its links."`
+}
+
+// ClusterLink is what a node's calls tell of the way to another.
+type ClusterLink struct {
+	To      string   `json:"to" doc:"A node_id." most:"256"`
+	Rate    *float64 `json:"rate_bytes_per_s,omitzero" doc:"Measured; missing while no calls tell it." min:"0"`
+	Samples int      `json:"samples" doc:"Behind the rate; 0 = it is not known." min:"0"`
+	Age     float64  `json:"age_s" doc:"Of the newest sample, seconds." min:"0"`
+	RTT     float64  `json:"rtt_s" doc:"The smallest round trip, seconds; while no calls tell it, what the scenario says, at the node itself 0." min:"0"`
+}
+
+// FromLinks returns what is known of the links that begin at a node.
+func FromLinks(node core.NodeID, all []core.LinkView) []ClusterLink {
+	var out []ClusterLink
+	for i := range all {
+		l := &all[i]
+		if l.From != node {
+			continue
+		}
+		c := ClusterLink{To: string(l.To), Samples: l.Samples, RTT: l.RTT.Seconds()}
+		if l.Samples > 0 {
+			rate := l.Rate
+			c.Rate, c.Age = &rate, l.Age.Seconds()
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // AddrUpdate tells a side channel where a query's video is: POST /user/update_node_addr.
