@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -103,10 +102,10 @@ const loaded = 6
 
 // site is the scenario in processes of their own.
 type site struct {
-	base  int
-	file  string
-	store string
-	args  []string
+	base     int
+	file     string
+	store    string
+	args     []string
 	*process // that the query manager runs in
 }
 
@@ -300,12 +299,4 @@ func (p *process) calm(t *testing.T) {
 			assert.NotContains(t, line, word)
 		}
 	}
-}
-
-// within bounds a context for calls that must not hang.
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
 }

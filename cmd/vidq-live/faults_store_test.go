@@ -22,6 +22,7 @@ import (
 // outage is a time in which a store takes no writes: it says how to bring that about, and how to end it.
 type outage struct {
 	name       string
+	asks       int // queries that are refused, beside the first
 	begin, end func(t *testing.T)
 }
 
@@ -32,14 +33,14 @@ func TestStoreThatCannotWrite(t *testing.T) {
 	s := newSite(t)
 	folder := filepath.Dir(s.file)
 	all := []outage{{
-		"a bound of the file's size",
+		"a bound of the file's size", 3,
 		func(t *testing.T) { limitFiles(t, s.Process.Pid, "4096") },
 		func(t *testing.T) { limitFiles(t, s.Process.Pid, "unlimited") },
 	}}
 	if small := smallDisk(t); small != "" {
 		folder = small
 		rest := filepath.Join(small, "rest")
-		all = append(all, outage{"a full disk", func(t *testing.T) { fill(t, rest) }, func(t *testing.T) { require.NoError(t, os.Remove(rest)) }})
+		all = append(all, outage{"a full disk", 3, func(t *testing.T) { fill(t, rest) }, func(t *testing.T) { require.NoError(t, os.Remove(rest)) }})
 	} else {
 		t.Log("no disk can be mounted here: a full one is not tried")
 	}
@@ -47,8 +48,8 @@ func TestStoreThatCannotWrite(t *testing.T) {
 	outages(t, s, all)
 }
 
-// TestPostgreSQL: the same on a server that is read-only for a while, that falls silent, and that crashes; and
-// what was acknowledged survives kill -9 of the query manager on it.
+// TestPostgreSQL: the same on a server that is read-only for a while, that falls silent (which is found out by
+// timeout: each query then takes seconds), and that crashes; and what was acknowledged survives kill -9 of the query manager on it.
 func TestPostgreSQL(t *testing.T) {
 	t.Parallel()
 	server := pgtest.New(t, pgtest.Options{Sync: true})
@@ -61,9 +62,9 @@ func TestPostgreSQL(t *testing.T) {
 		}
 	}
 	outages(t, s, []outage{
-		{"a read-only server", readOnly("on"), readOnly("off")},
-		{"a server that is silent", func(*testing.T) { server.Pause() }, func(*testing.T) { server.Resume() }},
-		{"a server that has crashed", func(*testing.T) { server.Kill() }, func(t *testing.T) { require.NoError(t, server.Restart()) }},
+		{"a read-only server", 3, readOnly("on"), readOnly("off")},
+		{"a server that is silent", 1, func(*testing.T) { server.Pause() }, func(*testing.T) { server.Resume() }},
+		{"a server that has crashed", 3, func(*testing.T) { server.Kill() }, func(t *testing.T) { require.NoError(t, server.Restart()) }},
 	})
 }
 
@@ -78,7 +79,7 @@ func outages(t *testing.T, s *site, all []outage) {
 		o.begin(t)
 		began := time.Now()
 		refused := eventually(t, "a refusal", func() bool { return u.try(t) != http.StatusOK })
-		for range 3 {
+		for range o.asks {
 			u.ask(t, http.StatusServiceUnavailable)
 		}
 		at := edge.jobAt(1)
