@@ -178,7 +178,9 @@ func TestOriginalResultsAtOnce(t *testing.T) {
 }
 
 // upOf returns whether get_video_info says that an edge is up.
-func upOf(w *town, addr string) any { return w.get("127.0.0.1:5000/node/get_video_info").at(w, addr, "0", "up") }
+func upOf(w *town, addr string) any {
+	return w.get("127.0.0.1:5000/node/get_video_info").at(w, addr, "0", "up")
+}
 
 // TestOriginalEdgeDies: a node of the original that does not answer three times is down, and nobody else
 // notices; when it is back it is given its job again.
