@@ -28,6 +28,9 @@ type call struct {
 	maker    bool      // it makes the encoding
 	making   core.Time // work for that
 	encode   core.Time // what it took
+
+	shared  bool // others crossed the link meanwhile; the host's crossings'
+	blurred bool // see core.StageDone
 }
 
 // hostedStage is where a stage of a query runs under a plan.
@@ -113,45 +116,34 @@ func (c *call) walk() {
 	if to != here && links.Transfer(c.f.ctx, here, to, c.id, c.Sent, testbed.AttemptKey(key, &c.Ref, 0)) != nil {
 		return
 	}
-	task := c.task()
-	sent := c.h.sys.clock.Now()
 	ctx := c.f.ctx
-	if ctx.Err() != nil { // it was sent when nobody waited for it any more: the service does not know
-		ctx = c.a.ctx
+	if ctx.Err() != nil {
+		if c.h.sys.o.RealLinks {
+			return // what has not been sent need not be
+		}
+		ctx = c.a.ctx // it was sent when nobody waited for it any more: the service does not know
 	}
+	task := c.task()
+	c.h.crossings.enter(c)
+	sent := c.h.sys.clock.Now()
 	x, err := c.h.net.Execute(ctx, c.Node, c.Service, task, c.ref())
+	answered := c.h.sys.clock.Now()
+	c.h.crossings.leave(c)
 	failed := client.CallError(err)
 	if failed == core.CallTimeout || c.f.ctx.Err() != nil {
 		return // which core finds out by itself
 	}
-	answered := c.h.sys.clock.Now()
 	if failed != core.CallOK {
 		c.Got = 0
 	}
 	if c.h.sys.o.RealLinks && to != here {
-		c.done(x.TaskAnswer, failed, c.crossed(sent, &x))
+		c.done(x.TaskAnswer, failed, c.crossed(sent, answered, &x))
 		return
 	}
 	if to != here && links.Transfer(c.f.ctx, to, here, c.id, c.Got, testbed.AttemptKey(key, &c.Ref, 1)) != nil {
 		return
 	}
 	c.done(x.TaskAnswer, failed, c.h.sys.clock.Now()-answered)
-}
-
-// crossed takes in what a call over a real link, sent at an instant, was like, and returns
-// how long the answer was under way: half of the connection's smallest round trip until its first
-// byte was here, and reading the rest. Where no round trip is known that is not told either: half of a call's
-// own, or its share by bytes, would make latency look like a rate.
-//
-// What went by until there was a connection for the first byte is preparation: a connection's making is
-// not the transfer of what is sent over it.
-func (c *call) crossed(sent core.Time, x *client.Executed) (back core.Time) {
-	c.Sent, c.Got = float64(x.Sent), float64(x.Got)
-	c.encode = sent - c.began + core.Time(x.Ready)
-	if x.RTT > 0 {
-		back = core.Time(x.RTT/2 + x.Reading)
-	}
-	return back
 }
 
 // prepare encodes the frame, or waits for who does, and spends what a call costs its host
@@ -236,7 +228,7 @@ func (c *call) padded(b []byte) []byte {
 
 // done tells the job manager of the answer, which was under way for back.
 func (c *call) done(a *wire.TaskAnswer, err core.CallError, back core.Time) {
-	ev := &core.StageDone{Ref: c.Ref, Err: err, Sent: c.Sent, Got: c.Got, Encode: c.encode, Return: back}
+	ev := &core.StageDone{Ref: c.Ref, Err: err, Sent: c.Sent, Got: c.Got, Encode: c.encode, Return: back, Untimed: c.blurred}
 	if err == core.CallOK {
 		ev.Work, ev.Wait = a.Service, a.Queue
 		ev.Objects, ev.Area, ev.Counted = c.Figures.Objects, c.Area, true
@@ -245,6 +237,10 @@ func (c *call) done(a *wire.TaskAnswer, err core.CallError, back core.Time) {
 		} else if !a.Timed { // a service of the original, which is not emulated
 			ev.Untimed, ev.Counted = true, a.Boxes != nil
 			ev.Objects, ev.Area = float64(len(a.Boxes)), wire.MeanArea(a.Boxes)
+		}
+		// An emulated service knows how many objects there are, and not where: a drawn frame does.
+		if boxes := c.h.eyes.objects(c.stream.Cam.Spec.ID, c.f, c.Video.Resolution); !c.stage.Crops && len(boxes) == len(a.Boxes) {
+			a.Boxes = boxes
 		}
 		c.f.answer(c.Ref.Stage, a)
 		c.h.counts.add(frameOf{c.Ref.Query, c.CameraFrame}, a.Counts)

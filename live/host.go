@@ -35,6 +35,7 @@ type host struct {
 	sampled   core.Sampled
 	busy      map[int]core.Time // of the links, as the sample before saw it
 	counts    counts
+	crossings crossings
 	plans     plans
 	slot      uint32 // of the last call
 }

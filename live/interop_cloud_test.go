@@ -15,7 +15,7 @@ import (
 // TestOriginalCloud: a node of vidq under the query manager of the original joins video by video, takes jobs and
 // plans in the original's words, and tells results frame by frame.
 func TestOriginalCloud(t *testing.T) {
-	inTown(t, func(w *town) {
+	inTown(t, func(t *testing.T, w *town) {
 		c := newCloud(w)
 		w.vidq(original(t), "edge1")
 		joins := c.heardAt("/node/join")
@@ -81,7 +81,7 @@ func topKeys(v obj) (all []string) {
 // TestOriginalCloudErrs: what the original's cloud may get wrong is answered by JSON that says so, and
 // changes nothing.
 func TestOriginalCloudErrs(t *testing.T) {
-	inTown(t, func(w *town) {
+	inTown(t, func(t *testing.T, w *town) {
 		c := newCloud(w)
 		w.vidq(original(t), "edge1")
 		c.submit("GLOBAL_ID_1", 0)
@@ -131,7 +131,7 @@ func TestOriginalCloudErrs(t *testing.T) {
 // TestOriginalCloudDies: a query manager of the original that is gone for a while is joined again, video by
 // video. Of jobs that it has forgotten it takes nothing; those that it gives are served.
 func TestOriginalCloudDies(t *testing.T) {
-	inTown(t, func(w *town) {
+	inTown(t, func(t *testing.T, w *town) {
 		c := newCloud(w)
 		w.vidq(original(t), "edge1")
 		host := placed("host", "127.0.0.1")
@@ -159,7 +159,7 @@ func TestOriginalCloudDies(t *testing.T) {
 // TestExperimentScript: the original's own experiment script takes the last frames and, of the newest one,
 // the plan and what each service took.
 func TestExperimentScript(t *testing.T) {
-	inTown(t, func(w *town) {
+	inTown(t, func(t *testing.T, w *town) {
 		w.vidq(original(t))
 		id := w.submit("127.0.0.1:5001", 0, faces...)
 		assert.Nil(t, w.get("127.0.0.1:5000/query/get_result/"+id).json(t))

@@ -59,7 +59,7 @@ func nothingExtra(t *testing.T, e *edge) {
 // words that it knows, and its results are told to users; its services are called by nodes of vidq, it
 // calls theirs.
 func TestOriginalEdge(t *testing.T) {
-	inTown(t, func(w *town) {
+	inTown(t, func(t *testing.T, w *town) {
 		// The first stage at the edge of the original, for others' queries as well, the second in vidq's cloud.
 		sc := original(t, `scheduler.static.plan=given`, `scheduler.static.place=["edge1", "cloud"]`, `scheduler.static.fps=10`)
 		w.vidq(sc, "cloud", "edge2")
@@ -112,7 +112,7 @@ func TestOriginalEdge(t *testing.T) {
 
 // TestOriginalRepeatsAreDropped: results of the original are known by n_loop.
 func TestOriginalRepeatsAreDropped(t *testing.T) {
-	inTown(t, func(w *town) {
+	inTown(t, func(t *testing.T, w *town) {
 		w.vidq(original(t), "cloud")
 		e := newEdge(w, "127.0.0.1")
 		e.mute = true
@@ -147,7 +147,7 @@ func TestOriginalRepeatsAreDropped(t *testing.T) {
 // TestOriginalResultsAtOnce: many frames of several jobs arrive while the store is busy; each is acknowledged
 // when it is stored, none is lost.
 func TestOriginalResultsAtOnce(t *testing.T) {
-	inTown(t, func(w *town) {
+	inTown(t, func(t *testing.T, w *town) {
 		w.vidq(original(t), "cloud")
 		e := newEdge(w, "127.0.0.1")
 		e.mute = true
@@ -190,7 +190,7 @@ func TestOriginalEdgeDies(t *testing.T) {
 		"frozen": func(e *edge) { e.frozen.Store(true) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			inTown(t, func(w *town) {
+			inTown(t, func(t *testing.T, w *town) {
 				w.vidq(original(t), "cloud", "edge2")
 				e := newEdge(w, "127.0.0.1")
 				e.start(0)
@@ -238,7 +238,7 @@ func TestOriginalEdgeDies(t *testing.T) {
 // TestOriginalEdgeForgets: an edge that was started again while nobody listened to its join
 // has no jobs and does not say so: that a runtime context cannot be told does.
 func TestOriginalEdgeForgets(t *testing.T) {
-	inTown(t, func(w *town) {
+	inTown(t, func(t *testing.T, w *town) {
 		w.vidq(original(t), "cloud")
 		e := newEdge(w, "127.0.0.1")
 		e.start(0)
@@ -256,7 +256,7 @@ func TestOriginalEdgeForgets(t *testing.T) {
 
 // TestOriginalEdgeFails: HTTP 500 in answer to everything breaks nothing, and is healed.
 func TestOriginalEdgeFails(t *testing.T) {
-	inTown(t, func(w *town) {
+	inTown(t, func(t *testing.T, w *town) {
 		w.vidq(original(t), "cloud", "edge2")
 		e := newEdge(w, "127.0.0.1")
 		e.start(0)
@@ -275,10 +275,31 @@ func TestOriginalEdgeFails(t *testing.T) {
 	})
 }
 
+// TestOriginalEdgeCannotStop: what it still tells of a query that was stopped is not listened to, however often.
+func TestOriginalEdgeCannotStop(t *testing.T) {
+	inTown(t, func(t *testing.T, w *town) {
+		w.vidq(original(t), "cloud")
+		e := newEdge(w, "127.0.0.1")
+		e.start(0)
+		id, other := w.submit("127.0.0.1:5001", 0, faces...), w.submit("127.0.0.1:5001", 0, faces...)
+		time.Sleep(6 * time.Second)
+		a := w.ask("127.0.0.1", http.MethodPost, "127.0.0.1:5000/query/stop_query/"+id, "")
+		require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+		time.Sleep(time.Second)
+		stored, others := w.done(id), w.done(other)
+		time.Sleep(20 * time.Second)
+		assert.Equal(t, "stopped", w.row(id)["state_name"])
+		assert.Equal(t, stored, w.done(id))
+		assert.Greater(t, w.done(other), others)
+		assert.Len(t, e.heardAt("/job/submit_job"), 2)
+		nothingExtra(t, e)
+	})
+}
+
 // TestManagerOfOriginalEdgeRestarts: the original joins once. A query manager that has lost its nodes is
 // told of one by its results.
 func TestManagerOfOriginalEdgeRestarts(t *testing.T) {
-	inTown(t, func(w *town) {
+	inTown(t, func(t *testing.T, w *town) {
 		sc := original(t)
 		store := w.store(sc)
 		stop := w.vidqOn(store, sc, "cloud")
@@ -305,7 +326,7 @@ func TestManagerOfOriginalEdgeRestarts(t *testing.T) {
 // TestOriginalAndVidqAtOnePlace: a node of vidq that is up is not taken for one of the original, and may follow
 // one that was.
 func TestOriginalAndVidqAtOnePlace(t *testing.T) {
-	inTown(t, func(w *town) {
+	inTown(t, func(t *testing.T, w *town) {
 		sc := original(t)
 		w.vidq(sc, "cloud")
 		e := newEdge(w, "127.0.0.1")

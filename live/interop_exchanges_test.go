@@ -160,8 +160,8 @@ func short(v any) string {
 // answers is in the table of deviations, which holds nothing else.
 func TestExchanges(t *testing.T) {
 	r := exchanges(t)
-	inTown(t, func(w *town) { r.manager(w) })
-	inTown(t, func(w *town) { r.edge(w) })
+	inTown(t, func(_ *testing.T, w *town) { r.manager(w) })
+	inTown(t, func(_ *testing.T, w *town) { r.edge(w) })
 	assert.Empty(t, r.left, "not replayed")
 	used := make([]bool, len(deviations))
 	for _, f := range r.found {

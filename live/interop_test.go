@@ -32,9 +32,9 @@ type town struct {
 }
 
 // inTown runs a test in a bubble.
-func inTown(t *testing.T, f func(w *town)) {
+func inTown(t *testing.T, f func(t *testing.T, w *town)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { f(&town{T: t}) })
+	synctest.Test(t, func(t *testing.T) { f(t, &town{T: t}) })
 }
 
 // original loads the scenario of the exchanges.

@@ -18,14 +18,16 @@ import (
 // edge plays an edge node of the original: job manager (5001) and compute services (5500).
 type edge struct {
 	program
-	ip     string
-	cancel context.CancelFunc // of its jobs
-	ctx    context.Context
-	crop   string // a literal
-	mute   bool   // its jobs do nothing
+	ip   string
+	crop string // a literal
+	mute bool   // its jobs do nothing
 
 	sick   atomic.Bool // answers all with HTTP 500
 	frozen atomic.Bool // answers nothing
+
+	// Of a life, as mu of program guards them.
+	ctx    context.Context
+	cancel context.CancelFunc
 	jobs   map[string]*edgeJob
 }
 
@@ -45,8 +47,10 @@ func newEdge(w *town, ip string) *edge {
 // start starts the edge, which joins with each of its videos.
 func (e *edge) start(videos ...int) {
 	e.w.Helper()
+	e.mu.Lock()
 	e.ctx, e.cancel = context.WithCancel(e.w.Context())
 	e.jobs = map[string]*edgeJob{}
+	e.mu.Unlock()
 	e.listen(e.ip+":5001", e.answerJobs)
 	e.listen(e.ip+":5500", e.answerServices)
 	e.join(videos...)
@@ -62,14 +66,22 @@ func (e *edge) join(videos ...int) {
 
 // stop ends the edge at once: its jobs are gone.
 func (e *edge) stop() {
-	e.cancel()
+	e.life(func() { e.cancel() })
 	e.close()
+}
+
+func (e *edge) life(f func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f()
 }
 
 // hang waits while the edge is frozen.
 func (e *edge) hang() {
-	for e.frozen.Load() && e.ctx.Err() == nil {
+	over := false
+	for e.frozen.Load() && !over {
 		time.Sleep(100 * time.Millisecond)
+		e.life(func() { over = e.ctx.Err() != nil })
 	}
 }
 
@@ -83,13 +95,14 @@ func (e *edge) answerJobs(path string, body any) any {
 	defer e.mu.Unlock()
 	switch path {
 	case "/job/submit_job":
-		if e.jobs[uid] != nil {
+		if e.jobs[uid] != nil || e.ctx.Err() != nil {
 			return nil
 		}
 		j := &edgeJob{submitted: body.(obj)}
 		e.jobs[uid] = j
 		if !e.mute {
-			e.group.Go(func() { e.work(uid, j) })
+			ctx := e.ctx
+			e.group.Go(func() { e.work(ctx, uid, j) })
 		}
 		return obj{"status": 0, "msg": "submitted to manager from api: node/submit_job", "job_uid": uid}
 	case "/job/update_plan":
@@ -122,10 +135,10 @@ func (e *edge) answerServices(path string, body any) any {
 
 // work is a job's thread: a frame after the other goes through the pipeline, and its
 // result to the query manager.
-func (e *edge) work(uid string, j *edgeJob) {
+func (e *edge) work(ctx context.Context, uid string, j *edgeJob) {
 	for loop := 1; ; loop++ {
 		select {
-		case <-e.ctx.Done():
+		case <-ctx.Done():
 			return
 		case <-time.After(250 * time.Millisecond):
 		}
@@ -135,7 +148,7 @@ func (e *edge) work(uid string, j *edgeJob) {
 			continue
 		}
 		begin := time.Now()
-		out := e.walk(j, *plan)
+		out := e.walk(ctx, j, *plan)
 		if out == nil {
 			continue
 		}
@@ -143,16 +156,16 @@ func (e *edge) work(uid string, j *edgeJob) {
 		out["frame_id"], out["n_loop"], out["delay"] = float64(loop), loop, delay
 		out["ext_plan"] = obj{"video_conf": (*plan)["video_conf"], "flow_mapping": (*plan)["flow_mapping"]}
 		out["ext_runtime"] = obj{"delay": delay, "obj_n": 1., "obj_size": 1200., "obj_stable": true}
-		e.post("127.0.0.1:5000/query/sync_result", obj{"job_uid": uid, "job_result": obj{"appended_result": out}})
+		e.post(ctx, "127.0.0.1:5000/query/sync_result", obj{"job_uid": uid, "job_result": obj{"appended_result": out}})
 	}
 }
 
 // walk returns what the last stage answers; nil if one fails.
-func (e *edge) walk(j *edgeJob, plan obj) obj {
+func (e *edge) walk(ctx context.Context, j *edgeJob, plan obj) obj {
 	out := obj{"image": e.crop}
 	for _, s := range j.submitted["pipeline"].([]any) {
 		ip, _ := within(plan, "flow_mapping", s.(string), "node_ip").(string)
-		a, _ := e.post(ip+":5500/execute_task/"+s.(string), out).(obj)
+		a, _ := e.post(ctx, ip+":5500/execute_task/"+s.(string), out).(obj)
 		if out = a; out == nil {
 			return nil
 		}
@@ -161,12 +174,12 @@ func (e *edge) walk(j *edgeJob, plan obj) obj {
 }
 
 // post posts something; nil if there is no JSON in answer.
-func (e *edge) post(url string, body any) any {
+func (e *edge) post(ctx context.Context, url string, body any) any {
 	data, err := json.Marshal(body)
 	if err != nil {
 		return nil
 	}
-	a, err := e.w.request(e.ctx, e.ip, http.MethodPost, url, data)
+	a, err := e.w.request(ctx, e.ip, http.MethodPost, url, data)
 	if err != nil {
 		return nil
 	}

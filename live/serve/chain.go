@@ -229,7 +229,11 @@ func (c *chain) read(w http.ResponseWriter, route *wire.Route, r *request) (err 
 	if r.frame, err = wire.FrameOf(h.Header); err != nil {
 		return err
 	}
-	r.body, err = wire.ReadTask(kind, body, h.ContentLength, c.options.Limits)
+	t, err := wire.ReadTask(kind, body, h.ContentLength, c.options.Limits)
+	if err == nil {
+		t.Arrival = core.Time(time.Since(body.start))
+		r.body = t
+	}
 	return err
 }
 

@@ -58,6 +58,7 @@ func (c *compute) execute(ctx context.Context, r *request, t *wire.Task) (*reply
 	if err != nil {
 		return nil, err
 	}
+	a.Arrival = t.Arrival
 	// The original ignores what is added: times go to everybody.
 	kind, body, err := a.Encode(t, false)
 	if err != nil {

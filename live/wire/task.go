@@ -36,6 +36,8 @@ type Task struct {
 	// Crops asks for cut-outs in the answer. Who sends literals gets them unless
 	// they say no, as from the original; else only who asks.
 	Crops bool
+	// Arrival is how long the body took to arrive, as its server saw it; no part of the request.
+	Arrival core.Time
 }
 
 // literalTask is a task as the original sends it.

@@ -223,6 +223,12 @@ func TestAnswersThatAreNone(t *testing.T) {
 	assert.LessOrEqual(t, body.read, int64(1001))
 }
 
+func TestMeanArea(t *testing.T) {
+	assert.Zero(t, MeanArea(nil))
+	assert.Equal(t, 400., MeanArea([]Box{{0, 0, 10, 20}, {20, 0, 40, 30}}))
+	assert.Equal(t, 100., MeanArea([]Box{{0, 0, 10, 20}, {9, 9, 1, 1}}), "a box inside out is none")
+}
+
 func TestJPEGSize(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 20 {

@@ -20,6 +20,7 @@ type TaskAnswer struct {
 	Service core.Time // the service's own time; told by vidq's services only
 	Queue   core.Time // wait in the service's queue; likewise
 	Timed   bool      // Service and Queue are told
+	Arrival core.Time // how long the request's body took to arrive, from its headers on; 0 = not told
 	Objects float64   // found; likewise told by vidq's services only, with Area
 	Area    float64   // their mean box area, pixels of the analysed frame
 	Counted bool      // Objects and Area are told
@@ -50,6 +51,7 @@ type literalAnswer struct {
 type Times struct {
 	Service float64 `json:"service_s" doc:"The service's own time, seconds." min:"0"`
 	Queue   float64 `json:"queue_s" doc:"Wait in the service's queue, seconds." min:"0"`
+	Arrival float64 `json:"arrival_s,omitzero" doc:"How long the request's body took to arrive, seconds." min:"0"`
 }
 
 // Found is what vidq's services tell of what they found.
@@ -65,7 +67,7 @@ type Found struct {
 func (a *TaskAnswer) Encode(t *Task, plain bool) (contentType string, body []byte, err error) {
 	out := literalAnswer{Boxes: a.Boxes, Prob: a.Prob, Counts: a.Counts}
 	if a.Timed {
-		out.Times = &Times{a.Service.Seconds(), a.Queue.Seconds()}
+		out.Times = &Times{a.Service.Seconds(), a.Queue.Seconds(), a.Arrival.Seconds()}
 	}
 	if a.Counted {
 		out.Found = &Found{Float(a.Objects), Float(a.Area)}
@@ -134,7 +136,7 @@ func (in *literalAnswer) answer(faces [][]byte, l *Limits) (*TaskAnswer, error) 
 	a := &TaskAnswer{Faces: faces, Boxes: in.Boxes, Prob: in.Prob, Counts: in.Counts}
 	if in.Times != nil {
 		a.Timed = true
-		a.Service, a.Queue = core.FromSeconds(in.Service), core.FromSeconds(in.Queue)
+		a.Service, a.Queue, a.Arrival = core.FromSeconds(in.Service), core.FromSeconds(in.Queue), core.FromSeconds(in.Arrival)
 	}
 	if in.Found != nil {
 		a.Objects, a.Area, a.Counted = float64(in.Objects), float64(in.Area), true
