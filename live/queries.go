@@ -144,9 +144,6 @@ func (m *manager) Results(ctx context.Context, id core.QueryID) (*wire.Results, 
 	var last *core.Result
 	for i := range latest {
 		r := &latest[i].Result
-		if r.Outcome != core.OutcomeDone {
-			continue
-		}
 		plan := m.plans.get(id, r.Obs.Revision, q.Plan)
 		counts := m.counts.get(frameOf{id, r.CameraFrame})
 		frames = append(frames, wire.FromFrame(r, wire.FromPlan(&plan, &q.Query, m.sys.book), counts, info.ObjStable))

@@ -94,6 +94,7 @@ func servicesAway(t *testing.T, scheduler string, frozen bool) {
 	began := time.Now()
 	down := eventually(t, "the helper is down", func() bool { return !s.up("helper") })
 	moved := down + s.runsAt(t, "edge1")
+	assert.Equal(t, "helper", planOf(&s.results(heads)[0]), "older results tell the plan that they ran under")
 	s.goesOn(t, heads)
 
 	if frozen {

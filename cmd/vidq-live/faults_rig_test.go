@@ -162,10 +162,15 @@ func (s *site) newest(id string) (frame int64, at string) {
 		return 0, ""
 	}
 	last := &r[len(r)-1]
-	if x := last.ExtPlan.PlanExtra; x != nil && len(x.Stages) > 0 {
-		at = x.Stages[0].NodeID
+	return int64(last.FrameID), planOf(last)
+}
+
+// planOf is the node that a result's plan had its stage run at.
+func planOf(f *wire.Frame) string {
+	if x := f.ExtPlan.PlanExtra; x != nil && len(x.Stages) > 0 {
+		return x.Stages[0].NodeID
 	}
-	return int64(last.FrameID), at
+	return ""
 }
 
 // goesOn waits until there are new results of a query.
