@@ -40,9 +40,9 @@ type (
 		Counted bool    // the service told Objects and Area
 		Work    Time    // the service's own time
 		Wait    Time    // in the service's queue
+		Untimed bool    // Work and Wait were not told, or not well enough: the call says nothing of the link
 		Encode  Time    // the host's time for encoding the frame, spent before the request was sent
 		Return  Time    // from the answer's departure to its arrival
-		Blurred bool    // the times are not good enough to tell the link's rate by them
 	}
 
 	// Timer answers Wake.

@@ -116,6 +116,27 @@ func TestHeartbeatTellsLinks(t *testing.T) {
 	assert.Positive(t, l.Age)
 }
 
+// TestUntimedCallsTellNothingOfLinks: how much of their round trip was the service's nobody knows.
+func TestUntimedCallsTellNothingOfLinks(t *testing.T) {
+	r := jmStart(t, jmConfig()).job("live", func(_ *core.Query, p *core.Plan) { *p = jmPlan(1, "cloud", "cloud") })
+	r.get(&core.JoinAck{Node: "edge1", Incarnation: 7})
+	for i := range int64(20) {
+		start := core.Time(i) * 100 * msec
+		r.until(start)
+		r.frame(1, i)
+		for _, after := range []core.Time{65 * msec, 85 * msec} {
+			r.until(start + after)
+			r.answer(r.call(len(r.invokes)-1), func(d *core.StageDone) { d.Sent, d.Untimed = 100_000, true })
+		}
+	}
+	r.sends = nil
+	r.until(r.now + core.Second)
+	h := jmTake[*core.Heartbeat](r)
+	require.Len(t, h, 1)
+	assert.Equal(t, []core.LinkView{{From: "edge1", To: "cloud"}}, h[0].Links)
+	assert.Len(t, r.frames, 20)
+}
+
 func TestSamplesBecomeRecords(t *testing.T) {
 	r := jmStart(t, jmConfig())
 	r.now = 3 * core.Second

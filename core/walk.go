@@ -186,7 +186,7 @@ func (m *JobManager) stageDone(now Time, ev *StageDone, fx *Effects) {
 		m.again(now, f, ref.Stage, ev.Err, fx)
 		return
 	}
-	if link != nil && !ev.Blurred {
+	if link != nil && !ev.Untimed {
 		link.add(now, now-rt, &p, ev.Sent, ev.Got)
 		if link.full() {
 			m.foldLinks(now)

@@ -3,6 +3,7 @@ package live
 import (
 	"vidq/core"
 	"vidq/kb/world"
+	"vidq/live/wire"
 )
 
 // agent is one life of a node's job manager: the machine, and its Backend.
@@ -79,11 +80,36 @@ func (a *agent) Send(s *core.Send) {
 	letter := &Letter{Msg: s.Msg}
 	switch m := s.Msg.(type) {
 	case *core.SyncResults:
-		letter.Counts, letter.Frame = h.counts.of(m), h.frames(m)
+		letter.Counts = h.counts.of(m)
+		if n, ok := h.net.(*remote); ok && n.aged.Load() {
+			letter.Frame = a.frames(m)
+		}
 	case *core.Heartbeat:
 		a.links = append(a.links[:0], m.Links...)
 	}
 	h.sys.tell(a.life, h.net, core.Address{Node: h.id, Part: core.PartJobs}, s.To, letter)
+}
+
+// frames returns a batch of results as the original is told them, with the runtime contexts of now.
+func (a *agent) frames(m *core.SyncResults) func(i int) wire.Frame {
+	h := a.h
+	stable := map[core.QueryID]bool{}
+	for i := range m.Results {
+		q := m.Results[i].Obs.Query
+		if _, known := stable[q]; !known {
+			info, _ := a.jobs.Runtime(q)
+			stable[q] = info.ObjStable
+		}
+	}
+	return func(i int) wire.Frame {
+		r := &m.Results[i]
+		p := h.plans.get(r.Obs.Query, r.Obs.Revision, core.Plan{})
+		var plan wire.Plan
+		if q := h.sys.query(r.Obs.Query); q != nil {
+			plan = wire.FromPlan(&p, q, h.sys.book)
+		}
+		return wire.FromFrame(r, plan, h.counts.get(frameOf{r.Obs.Query, r.CameraFrame}), stable[r.Obs.Query])
+	}
 }
 
 // sampleAt has the node told at an instant how it was, and from then on once a second.

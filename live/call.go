@@ -228,12 +228,19 @@ func (c *call) padded(b []byte) []byte {
 
 // done tells the job manager of the answer, which was under way for back.
 func (c *call) done(a *wire.TaskAnswer, err core.CallError, back core.Time) {
-	ev := &core.StageDone{Ref: c.Ref, Err: err, Sent: c.Sent, Got: c.Got, Encode: c.encode, Return: back, Blurred: c.blurred}
+	ev := &core.StageDone{Ref: c.Ref, Err: err, Sent: c.Sent, Got: c.Got, Encode: c.encode, Return: back, Untimed: c.blurred}
 	if err == core.CallOK {
 		ev.Work, ev.Wait = a.Service, a.Queue
 		ev.Objects, ev.Area, ev.Counted = c.Figures.Objects, c.Area, true
 		if a.Counted {
 			ev.Objects, ev.Area = a.Objects, a.Area
+		} else if !a.Timed { // a service of the original, which is not emulated
+			ev.Untimed, ev.Counted = true, a.Boxes != nil
+			ev.Objects, ev.Area = float64(len(a.Boxes)), wire.MeanArea(a.Boxes)
+		}
+		// An emulated service knows how many objects there are, and not where: a drawn frame does.
+		if boxes := c.h.eyes.objects(c.stream.Cam.Spec.ID, c.f, c.Video.Resolution); !c.stage.Crops && len(boxes) == len(a.Boxes) {
+			a.Boxes = boxes
 		}
 		c.f.answer(c.Ref.Stage, a)
 		c.h.counts.add(frameOf{c.Ref.Query, c.CameraFrame}, a.Counts)

@@ -14,6 +14,8 @@
 //   - exchange.go matches answers to requests; post.go sends messages, network.go says how (links.go with which delay):
 //     within the process or over HTTP
 //   - book.go knows who is where; ports.go opens the nodes' ports
+//   - plain.go speaks for nodes of the original, plain_results.go hands their results over; network_remote.go speaks
+//     to a query manager of the original
 //   - user.go submits the scenario's queries, faults.go has its faults happen, books.go keeps
 //     the accounts
 //

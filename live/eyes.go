@@ -166,6 +166,30 @@ func (e *eyes) look(ctx context.Context, cam core.CameraID, f *held, v core.Vide
 	return x.JPEG
 }
 
+// objects returns the boxes of what a held frame is known to show, in pixels of a resolution; nil
+// where it is not known.
+func (e *eyes) objects(cam core.CameraID, f *held, size core.Resolution) []wire.Box {
+	if !f.picture {
+		return nil
+	}
+	v, err := e.store.Frame(cam, f.Number)
+	if err != nil {
+		return nil // it has just been released
+	}
+	all, known := v.Picture.Objects()
+	if !known {
+		return nil
+	}
+	full := v.Picture.Size()
+	x, y := float64(size.Width)/float64(full.Width), float64(size.Height)/float64(full.Height)
+	boxes := make([]wire.Box, len(all))
+	for i := range all {
+		b := all[i].Box
+		boxes[i] = wire.Box{float64(b.Min.X) * x, float64(b.Min.Y) * y, float64(b.Max.X) * x, float64(b.Max.Y) * y}
+	}
+	return boxes
+}
+
 // show shows viewers a finished frame, if there are any, with what was found in it.
 func (e *eyes) show(q *query, f *held, r *core.FrameRecord) {
 	if !e.channel.Watched(q.id) {

@@ -95,26 +95,39 @@ func (q *query) capture(a *agent, c *core.Capture) {
 	at, missed := q.stream.Ask(a.now, c)
 	q.h.sys.books.missed(q.id, missed)
 	q.asked++
+	q.await(a, at)
+}
+
+// await waits for the frame that is asked for, which exists at an instant. A video that cannot be opened may be there
+// later.
+func (q *query) await(a *agent, at core.Time) {
 	number := q.asked
+	later := func(t core.Time, f func() core.Event) {
+		timer := q.h.sys.clock.At(t, func() {
+			a.loop.Do(func() core.Event {
+				if q.asked != number || q.waiting == nil {
+					return nil
+				}
+				return f()
+			})
+		})
+		q.waiting = func() { timer.Stop() }
+	}
 	source, err := q.h.eyes.of(q.h.sys.life, q)
 	switch {
 	case err != nil:
-		q.h.log.Error("the video cannot be opened", "camera", q.stream.Cam.Spec.ID, "error", err)
+		report(q.h.log.With("camera", q.stream.Cam.Spec.ID), err)
+		later(q.h.sys.clock.Now()+core.Second, func() core.Event {
+			q.await(a, at)
+			return nil
+		})
 	case source != nil:
 		ctx, cancel := context.WithCancel(a.ctx)
 		q.waiting = cancel
 		want := q.stream.Want()
 		q.h.sys.group.Go(func() { q.wait(ctx, a, source, want, number) })
 	case at < core.Never:
-		timer := q.h.sys.clock.At(at, func() {
-			a.loop.Do(func() core.Event {
-				if q.asked != number || q.waiting == nil {
-					return nil
-				}
-				return q.take(a, at)
-			})
-		})
-		q.waiting = func() { timer.Stop() }
+		later(at, func() core.Event { return q.take(a, at) })
 	}
 }
 

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"vidq/core"
 	"vidq/live/serve"
@@ -36,8 +37,23 @@ func (j jobs) order(ctx context.Context, m core.Message) (*core.JobAck, error) {
 func (j jobs) Submit(ctx context.Context, c serve.Caller, m *core.SubmitJob) (*core.JobAck, error) {
 	if a := j.h.alive(); a != nil && c.Plain {
 		m.Incarnation = a.inc
+		// The original counts from 1 again when it restarts.
+		known, err := j.Query(ctx, m.Query.ID)
+		if err != nil {
+			return nil, err
+		}
+		if known != nil && !sameJob(known, &m.Query) {
+			return nil, wire.Errorf(http.StatusConflict, "job %s is here already and another; submit it with an id of its own", wire.FormatID(m.Query.ID))
+		}
 	}
 	return j.order(ctx, m)
+}
+
+// sameJob reports whether two queries ask for the same at a node.
+func sameJob(a, b *core.Query) bool {
+	return a.Camera == b.Camera && a.Constraint == b.Constraint && slices.EqualFunc(a.Pipeline, b.Pipeline, func(s, t core.Stage) bool {
+		return s.Service == t.Service && slices.Equal(s.Parents, t.Parents)
+	})
 }
 
 // Update implements serve.Jobs.

@@ -16,7 +16,7 @@ import (
 type Store interface {
 	// Load returns what the store holds.
 	Load(ctx context.Context) (core.Snapshot, error)
-	// Latest returns the newest n results of a query, ascending.
+	// Latest returns the newest n results of a query's done frames, ascending.
 	Latest(ctx context.Context, q core.QueryID, n int) ([]store.Result, error)
 	// Done returns how many done frames of each query are stored.
 	Done(ctx context.Context) (map[core.QueryID]int64, error)
@@ -89,6 +89,7 @@ func (m *manager) start(ctx context.Context) error {
 	}
 	for i := range snap.Queries {
 		s.learn(&snap.Queries[i].Query)
+		m.plans.add(snap.Queries[i].Query.ID, snap.Queries[i].Plan)
 	}
 	r.loop = loop.New(s.clock, r, r)
 	r.saver = s.o.Store.Saver(r.saved)
@@ -132,13 +133,8 @@ func (r *reign) Record(rec core.Record) {
 	m := r.m
 	m.sys.books.note(core.ManagerMachine, rec)
 	m.sys.books.add(rec)
-	switch rec := rec.(type) {
-	case *core.PlanRecord:
-		m.plans.add(rec.Query, rec.Plan)
-	case *core.RoundRecord:
-		if m.sys.o.Round != nil {
-			m.sys.o.Round(rec)
-		}
+	if rec, ok := rec.(*core.RoundRecord); ok && m.sys.o.Round != nil {
+		m.sys.o.Round(rec)
 	}
 }
 
@@ -232,6 +228,7 @@ func (r *reign) durable(changes []core.Change) {
 		case core.ChangeQuery:
 			r.m.sys.learn(&c.Query.Query)
 			r.m.sys.account(&c.Query.Query)
+			r.m.plans.add(c.Query.Query.ID, c.Query.Plan)
 			if c.Query.State.Ended() {
 				r.m.sys.ended(c.Query.Query.ID, r.now)
 			}

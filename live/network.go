@@ -23,7 +23,7 @@ type Letter struct {
 	Msg    core.Message
 	Query  *core.Query             // of an UpdatePlan
 	Counts func(i int) wire.Counts // of SyncResults; may be nil
-	Frame  func(i int) wire.Frame  // of SyncResults, as the original is told them
+	Frame  func(i int) wire.Frame  // of SyncResults to the original, as it is told them
 }
 
 // answerTimeout is how long a control message's answer is waited for. Machines ask again

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 
 	"vidq/core"
@@ -15,6 +16,7 @@ type remote struct {
 	h    *host
 	c    *client.Client
 	aged atomic.Bool // the query manager is the original's
+	away atomic.Bool // it was, and did not answer: what it is when it is back is to be found out
 }
 
 var _ Network = (*remote)(nil)
@@ -35,12 +37,18 @@ func (n *remote) Tell(ctx context.Context, to core.Address, l *Letter) (core.Mes
 	switch msg := l.Msg.(type) {
 	case *core.Join:
 		a, _, err := manager.Join(ctx, msg, n.s.book.Addr(msg.Node))
+		if err == nil {
+			n.away.Store(false)
+		}
 		if err == nil && a == nil {
 			n.aged.Store(true)
 			return n.tellOriginal(ctx, l)
 		}
 		return answer(a, err)
 	case *core.Heartbeat:
+		if n.away.Load() { // the original forgets its nodes
+			return &core.HeartbeatAck{Node: msg.Node, Incarnation: msg.Incarnation, Number: msg.Number}, nil
+		}
 		return answer(manager.Heartbeat(ctx, msg))
 	case *core.SyncResults:
 		return answer(manager.Sync(ctx, msg, l.Counts))
@@ -74,37 +82,38 @@ func (n *remote) tellOriginal(ctx context.Context, l *Letter) (core.Message, err
 	case *core.Heartbeat:
 		return &core.HeartbeatAck{Node: m.Node, Incarnation: m.Incarnation, Number: m.Number, Known: true}, nil
 	case *core.SyncResults:
+		if l.Frame == nil {
+			return nil, nil // it was on its way before the query manager was known, and is sent again
+		}
 		for i := range m.Results {
 			r := &m.Results[i]
 			if r.Outcome != core.OutcomeDone {
 				continue
 			}
-			if _, err := manager.SyncFrame(ctx, wire.FromSyncResult(m.Node, m.Incarnation, r, l.Frame(i))); err != nil {
-				return nil, err
+			_, err := manager.SyncFrame(ctx, wire.FromSyncResult(m.Node, m.Incarnation, r, l.Frame(i)))
+			if err == nil || refusal(err) {
+				continue // an answer is an answer: of a job that it has forgotten it never takes more
 			}
+			var gone *client.Unreachable
+			if errors.As(err, &gone) {
+				n.away.Store(true)
+				n.aged.Store(false)
+			}
+			if i > 0 { // the original counts twice what it is told twice
+				return &core.SyncAck{Incarnation: m.Incarnation, Seq: m.First + uint64(i) - 1}, nil
+			}
+			return nil, err
 		}
 		return &core.SyncAck{Incarnation: m.Incarnation, Seq: m.First + uint64(len(m.Results)) - 1}, nil
 	}
 	return nil, nil
 }
 
-// frames returns a batch of results as the original is told them.
-func (h *host) frames(m *core.SyncResults) func(i int) wire.Frame {
-	return func(i int) wire.Frame {
-		r := &m.Results[i]
-		p := h.plans.get(r.Obs.Query, r.Obs.Revision, core.Plan{})
-		var plan wire.Plan
-		if q := h.sys.query(r.Obs.Query); q != nil {
-			plan = wire.FromPlan(&p, q, h.sys.book)
-		}
-		return wire.FromFrame(r, plan, h.counts.get(frameOf{r.Obs.Query, r.CameraFrame}), false)
-	}
-}
-
 // Execute implements Network.
 func (n *remote) Execute(ctx context.Context, to core.NodeID, service string, t *wire.Task, f *wire.FrameRef) (client.Executed, error) {
 	peer := n.peer(to, wire.PortServices)
-	if n.s.originalAt(core.Address{Node: to, Part: core.PartServices}) != nil {
+	// Where the query manager is the original's the other nodes are, too; those of vidq take literals as well.
+	if to != n.h.id && (n.aged.Load() || n.away.Load()) || n.s.originalAt(core.Address{Node: to, Part: core.PartServices}) != nil {
 		literal := *t
 		literal.Encoding = wire.EncodingLiteral
 		t, peer = &literal, n.c.Peer(peer.Addr(), true)

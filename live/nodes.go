@@ -28,6 +28,7 @@ func (m *manager) Join(ctx context.Context, c serve.Caller, j *core.Join, at ser
 	if err != nil {
 		return nil, "", err
 	}
+	m.replaced(j.Node)
 	a, err := m.hear(ctx, j.Node, j)
 	if err != nil {
 		return nil, "", err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 
 	"vidq/core"
 	"vidq/live/serve"
@@ -41,8 +42,28 @@ func (m *manager) submit(ctx context.Context, q *core.SubmitQuery) (answer func(
 
 // Submit implements serve.Queries.
 func (m *manager) Submit(ctx context.Context, _ serve.Caller, q *core.SubmitQuery) (*core.SubmitAnswer, string, error) {
+	if err := m.sys.offered(q.Query.Pipeline); err != nil {
+		return nil, "", err
+	}
 	a, err := m.submit(ctx, q)()
 	return a, m.sys.book.at(q.Query.Node, wire.PortSideEdge), err
+}
+
+// offered refuses a pipeline with a service that no node has: no scheduler could ever place it.
+func (s *System) offered(p core.Pipeline) error {
+	var known []string
+	for i := range s.bed.Nodes {
+		for j := range s.bed.Nodes[i].Services {
+			known = append(known, s.bed.Nodes[i].Services[j].Name)
+		}
+	}
+	slices.Sort(known)
+	for i := range p {
+		if _, ok := slices.BinarySearch(known, p[i].Service); !ok {
+			return wire.Errorf(http.StatusNotFound, "unknown service %q; the nodes have %s", p[i].Service, strings.Join(slices.Compact(known), ", "))
+		}
+	}
+	return nil
 }
 
 // Stop implements serve.Queries.
@@ -123,9 +144,6 @@ func (m *manager) Results(ctx context.Context, id core.QueryID) (*wire.Results, 
 	var last *core.Result
 	for i := range latest {
 		r := &latest[i].Result
-		if r.Outcome != core.OutcomeDone {
-			continue
-		}
 		plan := m.plans.get(id, r.Obs.Revision, q.Plan)
 		counts := m.counts.get(frameOf{id, r.CameraFrame})
 		frames = append(frames, wire.FromFrame(r, wire.FromPlan(&plan, &q.Query, m.sys.book), counts, info.ObjStable))
@@ -158,7 +176,11 @@ func (m *manager) Videos(ctx context.Context) (wire.VideoInfo, error) {
 	all := wire.VideoInfo{}
 	for i := range nodes {
 		n := &nodes[i]
+		has := m.originalOf(n.ID).has
 		for number, cam := range m.sys.book.cameras(n.ID) {
+			if !has(number) {
+				continue
+			}
 			addr := m.sys.book.Addr(n.ID)
 			if all[addr] == nil {
 				all[addr] = map[string]wire.Video{}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"vidq/core"
 	"vidq/core/result"
@@ -184,6 +185,16 @@ func (s *System) measured(m resource.Sample) {
 	}
 }
 
+// halfOf returns a context that ends when half of ctx's time is over: whoever keeps a request going
+// for long must not take the time in which what waits becomes durable.
+func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, bounded := ctx.Deadline()
+	if !bounded {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, time.Until(end)/2)
+}
+
 // close ends what Open opened.
 func (s *System) close(ctx context.Context) {
 	s.end()
@@ -256,7 +267,9 @@ func (s *System) Stop(ctx context.Context) (*result.Run, error) {
 			<-a.loop.Done()
 		}
 	}
-	s.close(ctx) // what is under way at the query manager is still answered
+	half, cancel := halfOf(ctx)
+	s.close(half) // what is under way at the query manager is still answered
+	cancel()
 	if s.manager != nil {
 		s.manager.stop(loop.ErrStopped)
 	}

@@ -22,7 +22,7 @@ type Options struct {
 	Sink     result.Sink         // gets every record
 	Frames   result.FrameSink    // gets every frame when its accuracy is final
 	Series   *result.Series      // is filled with what happens second by second
-	Progress func(now core.Time) // called now and then by the goroutine of Run
+	Progress func(now core.Time) // called by the goroutine of Run when it begins, and now and then
 	Clock    func() core.Time    // a wall clock, for the wall figures; nil = none
 	// Records gets every record as its machine made it, the world's too. It must not keep it.
 	Records func(machine string, r core.Record)
@@ -99,6 +99,7 @@ func (s *Sim) Run(ctx context.Context) (*result.Run, error) {
 	begin := s.wall()
 	defer context.AfterFunc(ctx, s.k.Stop)()
 	s.start()
+	s.tellProgress()
 	// What happens at the instant of the end is outside of the run.
 	last, done := s.until-1, true
 	for t := core.Time(0); t < last && done && s.err == nil; {
@@ -107,14 +108,18 @@ func (s *Sim) Run(ctx context.Context) (*result.Run, error) {
 			t = min(max(t, next), last)
 		}
 		done = s.k.Run(t, s.handle)
-		if s.o.Progress != nil {
-			s.o.Progress(s.k.Now())
-		}
+		s.tellProgress()
 	}
 	if s.err != nil {
 		return nil, s.err
 	}
 	return s.finishRun(begin, !done), nil
+}
+
+func (s *Sim) tellProgress() {
+	if s.o.Progress != nil {
+		s.o.Progress(s.k.Now())
+	}
 }
 
 func (s *Sim) wall() core.Time {

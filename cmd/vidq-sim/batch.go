@@ -64,8 +64,8 @@ func (b *batch) run(ctx context.Context) ([]*result.Run, error) {
 	return had, nil
 }
 
-// one runs job i. A run that does not notice an interrupt (a decision or the making
-// of its world may last) is given up and left out.
+// one runs job i. A run that does not notice an interrupt (a decision may last, or its world
+// is still being made) is given up and left out.
 func (b *batch) one(ctx context.Context, i int) (*result.Run, error) {
 	j := b.experiment.jobs[i]
 	var files *runFiles
@@ -76,18 +76,18 @@ func (b *batch) one(ctx context.Context, i int) (*result.Run, error) {
 		}
 		j.sink, j.frames = files, files
 	}
-	noticed := make(chan struct{})
-	notice := sync.OnceFunc(func() { close(noticed) })
+	h := newHearing()
 	j.progress = func(now core.Time) {
+		h.begun.Store(true)
 		if ctx.Err() != nil {
-			notice()
+			h.notice()
 		} else {
 			b.bar.set(i, now)
 		}
 	}
 	var r *result.Run
 	var err error
-	if !interruptible(ctx, noticed, func() { r, err = b.app.simulate(ctx, b.experiment.world(i), j) }) {
+	if !interruptible(ctx, h, func() { r, err = b.app.simulate(ctx, b.experiment.world(i), j) }) {
 		if files != nil {
 			b.experiment.folder.tables.omit(i)
 		}

@@ -60,6 +60,7 @@ func deaf(cancel context.CancelFunc, release <-chan struct{}) *rig {
 	r := newRig()
 	r.simulate = func(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, error) {
 		if j.seed >= 6 {
+			j.progress(0)
 			cancel()
 			<-release
 		}
@@ -97,6 +98,7 @@ func TestRunThatNoticesIsWaitedFor(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		r := newRig()
 		r.simulate = func(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, error) {
+			j.progress(0)
 			cancel()
 			j.progress(core.Second)
 			time.Sleep(time.Minute) // closing large books
@@ -107,6 +109,29 @@ func TestRunThatNoticesIsWaitedFor(t *testing.T) {
 		require.NoError(t, json.Unmarshal(r.out.Bytes(), &d))
 		require.Len(t, d.Runs, 1)
 		assert.True(t, d.Runs[0].Interrupted)
+	})
+}
+
+// TestWorldInTheMakingIsNotWaitedFor interrupts a run before it has begun.
+func TestWorldInTheMakingIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		release := make(chan struct{})
+		r := newRig()
+		r.simulate = func(ctx context.Context, s *scenarios.Scenario, j job) (*result.Run, error) {
+			cancel()
+			<-release
+			return fakeRun(ctx, s, j)
+		}
+		start := time.Now()
+		assert.Equal(t, cli.ExitFailed, r.doUnder(ctx, "a", "--json", "-"))
+		assert.Zero(t, time.Since(start))
+		var d result.Document
+		require.NoError(t, json.Unmarshal(r.out.Bytes(), &d))
+		assert.True(t, d.Interrupted)
+		assert.Empty(t, d.Runs)
+		close(release)
+		synctest.Wait()
 	})
 }
 
@@ -121,7 +146,9 @@ func TestLoadingIsGivenUp(t *testing.T) {
 			<-release
 			return small(name)
 		}
+		start := time.Now()
 		assert.Equal(t, cli.ExitFailed, r.doUnder(ctx, "a", "--json", dir+"/r.json"))
+		assert.Zero(t, time.Since(start))
 		assert.Equal(t, "vidq-sim: interrupted before there was any result\n", r.err.String())
 		close(release)
 		synctest.Wait()

@@ -44,7 +44,7 @@ func shown(name string, dns ...string) func(*http.Request) {
 func TestWhoMayCall(t *testing.T) {
 	const far = "192.0.2.7:999"
 	tokens := serve.Access{Tokens: serve.Tokens{User: userToken, Node: nodeToken}}
-	user, node, either, public := "/query/list", "/node/heartbeat", "/job/list", "/healthz"
+	user, node, either, public := "/node/get_video_info", "/node/heartbeat", "/job/list", "/healthz"
 	bearer := func(t string) func(*http.Request) { return with("Authorization", "Bearer "+t) }
 	unverified := func(r *http.Request) {
 		shown("edge1")(r)

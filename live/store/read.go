@@ -83,13 +83,13 @@ func (s *Store) Results(ctx context.Context, query core.QueryID, after int64, li
 	return s.page(ctx, "id > $2 ORDER BY id", query, after, limit)
 }
 
-// Latest returns the newest n results of a query, ascending by ID, from memory if
-// it holds as many.
+// Latest returns the newest n results of a query that are of done frames, however many others came
+// since, ascending by ID; from memory if it holds as many.
 func (s *Store) Latest(ctx context.Context, query core.QueryID, n int) ([]Result, error) {
 	if results, ok := s.recent.last(query, max(n, 0)); ok {
 		return results, nil
 	}
-	results, err := s.page(ctx, "id > $2 ORDER BY id DESC", query, 0, n)
+	results, err := s.page(ctx, "id > $2 AND outcome = '"+core.OutcomeDone.String()+"' ORDER BY id DESC", query, 0, n)
 	slices.Reverse(results)
 	return results, err
 }

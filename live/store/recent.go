@@ -7,8 +7,8 @@ import (
 	"vidq/core"
 )
 
-// recent keeps the newest results of each query that has not ended. A query's
-// ring is a suffix of its stored results, without gaps.
+// recent keeps the newest results of done frames of each query that has not ended. A query's
+// ring is a suffix of those that are stored, without gaps.
 type recent struct {
 	size  int
 	mu    sync.Mutex
@@ -61,6 +61,7 @@ func (r *recent) add(results []Result, fresh bool) {
 		case g == nil:
 		case !fresh:
 			*g = ring{}
+		case results[i].Outcome != core.OutcomeDone:
 		case len(g.items) < r.size:
 			g.items = append(g.items, results[i])
 		default:
@@ -70,7 +71,7 @@ func (r *recent) add(results []Result, fresh bool) {
 	}
 }
 
-// last returns the newest n results of a query, ascending; ok is false when
+// last returns the newest n results of done frames of a query, ascending; ok is false when
 // memory does not hold as many.
 func (r *recent) last(id core.QueryID, n int) (results []Result, ok bool) {
 	r.mu.Lock()

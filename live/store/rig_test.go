@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -153,6 +154,11 @@ func seqs(results []Result) []uint64 {
 		s[i] = results[i].Seq
 	}
 	return s
+}
+
+// done are the results of done frames among some.
+func done(results []Result) []Result {
+	return slices.DeleteFunc(slices.Clone(results), func(r Result) bool { return r.Outcome != core.OutcomeDone })
 }
 
 // maker makes random changes.

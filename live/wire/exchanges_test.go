@@ -1,13 +1,9 @@
 package wire
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -15,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vidq/core"
+	"vidq/live/wiretest"
 )
 
 // exchange is a request and its answer, captured from a run of the original.
@@ -28,55 +25,15 @@ type exchange struct {
 	answer  []byte
 }
 
-// placeholder stands in testdata/exchanges.json where the original sent an image; its
-// length is what is known of it.
-var placeholder = regexp.MustCompile(`<jpeg literal of (\d+) characters>`)
-
 // exchanges reads the captured exchanges, with JPEG literals of the told lengths.
 func exchanges(t testing.TB) []exchange {
-	data, err := os.ReadFile("testdata/exchanges.json")
-	require.NoError(t, err)
-	var all []struct {
-		Name    string
-		Request struct {
-			Method, Path, Port string
-			Body               json.RawMessage
-		}
-		Response struct {
-			Status      int
-			ContentType string `json:"content_type"`
-			Body        json.RawMessage
-		}
-	}
-	require.NoError(t, json.Unmarshal(data, &all))
-	images := map[string][]byte{}
-	withImages := func(b []byte) []byte {
-		if string(b) == "null" {
-			return nil
-		}
-		return placeholder.ReplaceAllFunc(b, func(p []byte) []byte {
-			n := string(placeholder.FindSubmatch(p)[1])
-			if images[n] == nil {
-				length, err := strconv.Atoi(n)
-				require.NoError(t, err)
-				literal := FormatLiteral(pictureOf(t, length))
-				require.Len(t, literal, length)
-				quoted, err := json.Marshal(literal)
-				require.NoError(t, err)
-				images[n] = quoted[1 : len(quoted)-1]
-			}
-			return images[n]
-		})
-	}
+	all := wiretest.Exchanges(t, "../testdata/exchanges.json", FormatLiteral)
 	out := make([]exchange, len(all))
 	for i, e := range all {
-		out[i] = exchange{name: e.Name, request: withImages(e.Request.Body), status: e.Response.Status, media: e.Response.ContentType, answer: withImages(e.Response.Body)}
-		if out[i].answer == nil && out[i].media == JSONType {
-			out[i].answer = []byte("null")
-		}
+		out[i] = exchange{name: e.Name, request: e.Request, status: e.Status, media: e.Media, answer: e.Answer}
 		for _, r := range Routes() {
-			id, ok := match(r.Path, "/"+e.Request.Path)
-			if ok && r.Method == e.Request.Method && strconv.Itoa(int(r.Port)) == e.Request.Port {
+			id, ok := match(r.Path, e.Path)
+			if ok && r.Method == e.Method && int(r.Port) == e.Port {
 				out[i].route, out[i].id = &r, id
 			}
 		}
@@ -228,7 +185,7 @@ func ourAnswers(t *testing.T) map[string]any {
 	sync := FromSyncAck(&core.SyncAck{Incarnation: 1, Seq: 1})
 	update := AnswerUpdatePlan(&ack)
 	task := &Task{Crops: true}
-	a := &TaskAnswer{Faces: [][]byte{picture(t, 8, 8)}, Boxes: []Box{{1, 2, 3, 4}}, Prob: []float64{.9}, Timed: true}
+	a := &TaskAnswer{Faces: [][]byte{wiretest.Noise(t, 8, 8)}, Boxes: []Box{{1, 2, 3, 4}}, Prob: []float64{.9}, Timed: true}
 	service := func(a *TaskAnswer) any {
 		_, body, err := a.Encode(task, false)
 		require.NoError(t, err)

@@ -210,7 +210,7 @@ func (s *SyncResult) Observed(seq uint64, at core.Time, gap int64, revision uint
 	gap = max(gap, 1)
 	sum := core.FromSeconds(f.Delay * float64(gap+1))
 	r := core.Result{
-		Seq: seq, CameraFrame: frameNumber(f.FrameID), Captured: at - sum,
+		Seq: seq, CameraFrame: f.Number(), Captured: at - sum,
 		Obs: core.Observation{
 			Query: core.QueryID(s.JobUID), Frame: max(f.NLoop-1, 0), Revision: revision, At: at, Latency: sum, RoundTrip: sum, Gap: gap,
 		},
@@ -227,10 +227,9 @@ func (s *SyncResult) Observed(seq uint64, at core.Time, gap int64, revision uint
 	return r
 }
 
-// frameNumber turns the original's number of a camera frame, a float from 1, into
-// core's, from 0.
-func frameNumber(id float64) int64 {
-	return int64(math.Min(math.Max(id-1, 0), 1<<53))
+// Number turns the original's number of a camera frame, a float from 1, into core's, from 0.
+func (f *Frame) Number() int64 {
+	return int64(math.Min(math.Max(f.FrameID-1, 0), 1<<53))
 }
 
 // Results answers GET /query/get_result/ID and get_agg_info/ID; null before the first result.

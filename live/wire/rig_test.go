@@ -1,12 +1,9 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
-	"image"
-	"image/jpeg"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -78,44 +75,6 @@ func status(t *testing.T, err error) int {
 	assert.NotEmpty(t, e.Text)
 	assert.NotZero(t, e.Status)
 	return e.HTTP
-}
-
-// picture returns a JPEG of a size.
-func picture(t testing.TB, width, height int) []byte {
-	m := image.NewGray(image.Rect(0, 0, width, height))
-	r := rand.New(rand.NewPCG(uint64(width), uint64(height)))
-	for i := range m.Pix {
-		m.Pix[i] = byte(r.Uint32())
-	}
-	var b bytes.Buffer
-	require.NoError(t, jpeg.Encode(&b, m, nil))
-	return b.Bytes()
-}
-
-// pictureOf returns a JPEG whose Python literal has so many characters: comments of
-// NULs, which are four characters each, and letters, which are one, fill it up.
-func pictureOf(t testing.TB, characters int) []byte {
-	b := picture(t, 16, 16)
-	with := func(nuls, letters int) []byte {
-		n := 2 + nuls + letters
-		out := append([]byte{}, b[:2]...)
-		out = append(out, 0xff, 0xfe, byte(n>>8), byte(n))
-		out = append(out, make([]byte, nuls)...)
-		return append(append(out, bytes.Repeat([]byte("a"), letters)...), b[2:]...)
-	}
-	for characters-LiteralLen(b) > 4*61_000 {
-		b = with(60_000, 0)
-	}
-	most := (characters - LiteralLen(b)) / 4
-	for nuls := most; nuls >= 0 && nuls > most-10; nuls-- {
-		for letters := range 40 {
-			if p := with(nuls, letters); LiteralLen(p) == characters {
-				return p
-			}
-		}
-	}
-	require.Fail(t, "no JPEG of that many characters", characters)
-	return nil
 }
 
 // fill sets v to random content that core promises to be possible.

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vidq/core"
+	"vidq/live/wiretest"
 )
 
 // curl makes a multipart body of parts name=content, as curl -F would.
@@ -32,7 +33,7 @@ func curl(t testing.TB, parts ...string) (contentType, body string) {
 
 // TestTaskRoundTrip: whatever a host may send comes out at the service, in each encoding.
 func TestTaskRoundTrip(t *testing.T) {
-	frame, face := picture(t, 64, 48), picture(t, 9, 7)
+	frame, face := wiretest.Noise(t, 64, 48), wiretest.Noise(t, 9, 7)
 	size := core.Resolution{Width: 64, Height: 48}
 	boxes, prob := []Box{{1, 2.5, 3, 4}, {0, 0, 9, 7}}, []float64{.5, 1}
 	for _, in := range []Task{
@@ -58,7 +59,7 @@ func TestTaskRoundTrip(t *testing.T) {
 
 // TestCurlForm: the form of the documentation, a file alone.
 func TestCurlForm(t *testing.T) {
-	kind, body := curl(t, "image", string(picture(t, 64, 48)), "unknown", "x")
+	kind, body := curl(t, "image", string(wiretest.Noise(t, 64, 48)), "unknown", "x")
 	out, err := ReadTask(kind, strings.NewReader(body), -1, Limits{})
 	require.NoError(t, err)
 	assert.Equal(t, EncodingMultipart, out.Encoding)
@@ -69,7 +70,7 @@ func TestCurlForm(t *testing.T) {
 // TestAnswerRoundTrip: crops only to who asked, literals only to who sent some.
 func TestAnswerRoundTrip(t *testing.T) {
 	a := TaskAnswer{
-		Faces: [][]byte{picture(t, 9, 7)}, Boxes: []Box{{1, 2.5, 3, 4}}, Prob: []float64{.5}, Counts: Counts{"up": 1, "total": 1},
+		Faces: [][]byte{wiretest.Noise(t, 9, 7)}, Boxes: []Box{{1, 2.5, 3, 4}}, Prob: []float64{.5}, Counts: Counts{"up": 1, "total": 1},
 		Service: 1234567891, Queue: 1, Timed: true, Objects: 7.25, Area: 1.0 / 3, Counted: true,
 	}
 	for _, c := range []struct {
@@ -105,7 +106,7 @@ func TestAnswerRoundTrip(t *testing.T) {
 }
 
 func TestTaskRefuses(t *testing.T) {
-	good := picture(t, 64, 48)
+	good := wiretest.Noise(t, 64, 48)
 	literal := FormatLiteral(good)
 	quoted, err := Encode(literal)
 	require.NoError(t, err)
@@ -116,7 +117,7 @@ func TestTaskRefuses(t *testing.T) {
 		kind, body := curl(t, parts...)
 		return [2]string{kind, body}
 	}
-	big := string(picture(t, 200, 100))
+	big := string(wiretest.Noise(t, 200, 100))
 	cut := mp("image", string(good))
 	for i, c := range []struct {
 		in   [2]string
@@ -222,11 +223,17 @@ func TestAnswersThatAreNone(t *testing.T) {
 	assert.LessOrEqual(t, body.read, int64(1001))
 }
 
+func TestMeanArea(t *testing.T) {
+	assert.Zero(t, MeanArea(nil))
+	assert.Equal(t, 400., MeanArea([]Box{{0, 0, 10, 20}, {20, 0, 40, 30}}))
+	assert.Equal(t, 100., MeanArea([]Box{{0, 0, 10, 20}, {9, 9, 1, 1}}), "a box inside out is none")
+}
+
 func TestJPEGSize(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 20 {
 		w, h := 1+r.IntN(300), 1+r.IntN(300)
-		b := picture(t, w, h)
+		b := wiretest.Noise(t, w, h)
 		gotW, gotH, err := JPEGSize(b)
 		require.NoError(t, err)
 		assert.Equal(t, []int{w, h}, []int{gotW, gotH})
@@ -255,7 +262,7 @@ func TestJPEGSize(t *testing.T) {
 }
 
 func FuzzJPEGSize(f *testing.F) {
-	f.Add(picture(f, 8, 8))
+	f.Add(wiretest.Noise(f, 8, 8))
 	f.Add([]byte("\xff\xd8\xff\x01\xff\xff\xc2\x00\x0b\x08\x00\x02\x00\x03\x01\x01\x11\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		w, h, err := JPEGSize(b)
@@ -269,9 +276,9 @@ func FuzzJPEGSize(f *testing.F) {
 
 // FuzzReadTask: what is read can be sent on, and arrives the same.
 func FuzzReadTask(f *testing.F) {
-	kind, body := curl(f, "image", string(picture(f, 8, 8)), "ctx", `{"bbox": [[1,2,3,4]], "prob": [1], "crops": true}`)
+	kind, body := curl(f, "image", string(wiretest.Noise(f, 8, 8)), "ctx", `{"bbox": [[1,2,3,4]], "prob": [1], "crops": true}`)
 	f.Add(kind, []byte(body))
-	f.Add(JPEGType, picture(f, 8, 8))
+	f.Add(JPEGType, wiretest.Noise(f, 8, 8))
 	f.Add(JSONType, []byte(`{"image": "b'\\xff\\xd8'", "faces": [], "bbox": [], "prob": []}`))
 	for _, e := range exchanges(f) {
 		if e.route.Request == typeOf[Task]() && len(e.request) < 100_000 {

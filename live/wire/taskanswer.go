@@ -26,6 +26,16 @@ type TaskAnswer struct {
 	Counted bool      // Objects and Area are told
 }
 
+// MeanArea is the mean area of boxes, in pixels; 0 of none.
+func MeanArea(boxes []Box) float64 {
+	sum := 0.0
+	for i := range boxes {
+		b := &boxes[i]
+		sum += float64(max(b[2]-b[0], 0) * max(b[3]-b[1], 0))
+	}
+	return sum / float64(max(len(boxes), 1))
+}
+
 // literalAnswer is an answer in JSON.
 type literalAnswer struct {
 	Faces  []string  `json:"faces,omitzero" doc:"Cut-outs as the text of Python bytes literals; only to who sent literals."`
