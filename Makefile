@@ -37,8 +37,14 @@ CASES = $$(grep -rl --include='*_test.go' '\<Cases(' . | xargs -n 1 dirname | so
 ## test: everything that must hold: formatting, vet, linters, all tests under the race detector, the long ones in full without it
 .PHONY: test
 test: deps vet lint
-	$(GO) test -race -timeout 40m $$($(GO) list ./... | grep -v /scenarios/suite)
+	$(GO) test -race -timeout 40m $$($(GO) list ./... | grep -v -e /scenarios/suite -e /live/netns)
 	$(GO) test -timeout 40m $(CASES) ./scenarios/suite # thousands of runs, in which nothing is concurrent
+	$(MAKE) --no-print-directory netns
+
+## netns: cloud and edge as processes in two network namespaces: docs/deploy.md, link estimates, a cut; needs root, else it says so
+.PHONY: netns
+netns: deps
+	$(GO) test -count=1 -timeout 30m -v ./live/netns # alone: it measures a link by the clock
 
 ## vet: go vet
 .PHONY: vet
@@ -55,7 +61,7 @@ $(GOLANGCI):
 	GOBIN=$(BIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv $(BIN)/golangci-lint $@
 
-## deps: install what tests and benchmarks need beside Go: a C and a C++ compiler, PostgreSQL, ffmpeg (apt, with sudo if not root)
+## deps: install what tests and benchmarks need beside Go: a C and a C++ compiler, PostgreSQL, ffmpeg, iproute2, openssl, curl (apt, with sudo if not root)
 .PHONY: deps
 deps:
 	@if ! command -v gcc >/dev/null || ! command -v g++ >/dev/null; then \
@@ -75,6 +81,11 @@ deps:
 		echo "installing ffmpeg (live/video reads files and RTSP with it)"; \
 		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
 			apt-get install -y -qq --no-install-recommends ffmpeg; \
+	fi
+	@if ! command -v tc >/dev/null || ! command -v openssl >/dev/null || ! command -v curl >/dev/null; then \
+		echo "installing iproute2, openssl and curl (live/netns makes two machines of namespaces and runs docs/deploy.md)"; \
+		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends iproute2 openssl curl; \
 	fi
 
 ## golden: write the golden files of tests again (look at the difference before you commit it)

@@ -9,7 +9,8 @@
 //   - system.go puts the nodes of a testbed together, starts and stops them
 //   - host.go is a node; agent.go one life of its job manager, whose effects it carries out;
 //     frame.go the frames that its jobs hold
-//   - call.go is a stage call's walk, crew.go the compute services that it ends at
+//   - call.go is a stage call's walk, crossing.go what a real link made of it, crew.go the compute
+//     services that it ends at
 //   - manager.go is the query manager; queries.go what it does for users, nodes.go for nodes
 //   - exchange.go matches answers to requests; post.go sends messages, network.go says how (links.go with which delay):
 //     within the process or over HTTP
