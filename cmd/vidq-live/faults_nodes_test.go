@@ -129,3 +129,46 @@ func failures(d *stored, since core.Time) (first, longest time.Duration, n int) 
 	}
 	return first, longest, n
 }
+
+// TestFrozen: a process that is stopped for a while and goes on, as a machine that is suspended does. Nobody
+// waits for a frozen edge but its own queries; a frozen query manager finds all that was done without it.
+func TestFrozen(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.node(t, "cloud")
+	edge := s.node(t, "edge1")
+	s.node(t, "helper")
+	eventually(t, "results", func() bool { return len(s.results(heads)) >= 3 })
+
+	edge.signal(t, syscall.SIGSTOP)
+	down := eventually(t, "the edge is down", func() bool { return !s.up("edge1") })
+	began := time.Now()
+	_, status := s.submit("edge1", "hall", 3*time.Second)
+	require.Equal(t, http.StatusOK, status)
+	took := time.Since(began)
+	other, status := s.submit("helper", "door", 2*time.Second)
+	require.Equal(t, http.StatusOK, status)
+	eventually(t, "results of the others", func() bool { return len(s.results(wire.FormatID(core.QueryID(other.QueryID)))) > 2 })
+	edge.signal(t, syscall.SIGCONT)
+	began = time.Now()
+	eventually(t, "the edge is up", func() bool { return s.up("edge1") })
+	s.goesOn(t, heads)
+	t.Logf("the edge was down %v after it froze, submit took %v; results %v after it thawed", down, took, time.Since(began))
+	eventually(t, "the new job", func() bool { return len(s.jobs("127.0.0.1")) == 2 })
+
+	s.signal(t, syscall.SIGSTOP)
+	at := edge.jobAt(1)
+	eventually(t, "the edge works on", func() bool { return edge.jobAt(1) > at+20 })
+	s.signal(t, syscall.SIGCONT)
+	began = time.Now()
+	eventually(t, "the results meanwhile", func() bool { n, _ := s.newest(heads); return n > at+20 })
+	eventually(t, "the edge is up", func() bool { return s.up("edge1") })
+	t.Logf("results of the time in which the query manager was frozen %v after it thawed", time.Since(began))
+	edge.interrupt(t, os.Interrupt)
+	s.interrupt(t, os.Interrupt)
+	edge.calm(t)
+	s.calm(t)
+	d := s.read(t)
+	d.complete(t, "edge1")
+	d.complete(t, "helper")
+}
