@@ -132,7 +132,7 @@ func meanwhile(t *testing.T, url string, after core.Time) {
 	require.NoError(t, err)
 	defer s.Close()
 	after -= core.Time(s.Epoch().UnixNano())
-	all, err := s.Latest(t.Context(), 1, 10_000)
+	all, err := s.Results(t.Context(), 1, 0, store.MaxPage)
 	require.NoError(t, err)
 	n := 0
 	for i := range all {
