@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"vidq/core"
 	"vidq/core/result"
@@ -237,6 +238,18 @@ func (s *System) Queries() serve.Queries {
 // ManagerAddr is where a port of the query manager's node is: 5000 or 5100.
 func (s *System) ManagerAddr(p wire.Port) string { return s.book.at(s.managerID(), p) }
 
+// answer closes the ports when the requests under way at the query manager have been answered, at the latest
+// after half of the time until ctx ends: some have no answer, such as a message that had waited
+// until it was out of date.
+func (s *System) answer(ctx context.Context) {
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+		defer cancel()
+	}
+	s.close(ctx)
+}
+
 // Stop ends every node, and returns what came of the run up to now. What waits to be made durable
 // is, until ctx ends.
 func (s *System) Stop(ctx context.Context) (*result.Run, error) {
@@ -256,7 +269,7 @@ func (s *System) Stop(ctx context.Context) (*result.Run, error) {
 			<-a.loop.Done()
 		}
 	}
-	s.close(ctx) // what is under way at the query manager is still answered
+	s.answer(ctx)
 	if s.manager != nil {
 		s.manager.stop(loop.ErrStopped)
 	}
