@@ -3,7 +3,6 @@ package scenarios
 import (
 	"net/netip"
 
-
 	"vidq/core"
 	"vidq/core/sched"
 	"vidq/kb"

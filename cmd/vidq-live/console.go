@@ -149,16 +149,17 @@ func (c *console) round(r *core.RoundRecord) {
 		case <-time.After(durable):
 		case <-ctx.Done():
 		}
-		text := fmt.Sprintf("%s  round %d: %s, %s changed", seconds(round.At), round.Round, amount(round.Queries, "query", "queries"), amount(round.Changed, "plan", "plans"))
+		var b strings.Builder
+		fmt.Fprintf(&b, "%s  round %d: %s, %s changed", seconds(round.At), round.Round, amount(round.Queries, "query", "queries"), amount(round.Changed, "plan", "plans"))
 		for _, more := range []struct {
 			n    int
 			what string
 		}{{round.Refused, "refused"}, {round.Invalid, "invalid"}, {round.Settings, "services set"}, {round.Charges, "charged"}} {
 			if more.n > 0 {
-				text += fmt.Sprintf(", %d %s", more.n, more.what)
+				fmt.Fprintf(&b, ", %d %s", more.n, more.what)
 			}
 		}
-		return text + c.plans(ctx, round.Queries) + "\n"
+		return b.String() + c.plans(ctx, round.Queries) + "\n"
 	})
 }
 

@@ -191,7 +191,8 @@ func (p *parts) manages() bool {
 // open opens the store and sets the clock: the testbed's time goes on from that of the store,
 // in processes without it from that of the query manager.
 func (p *parts) open(ctx context.Context) error {
-	zero, since := time.Time{}, time.Now()
+	var zero time.Time
+	since := time.Now()
 	if p.manages() {
 		if err := p.openStore(ctx); err != nil {
 			return err

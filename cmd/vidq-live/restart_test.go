@@ -83,7 +83,7 @@ func inStore(t *testing.T, url string) (names []string, newest int64) {
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	base, db := ports(t), "sqlite:"+filepath.Join(t.TempDir(), "vidq.db")
-	both := []string{"face", "--links", "real", "--set", "camera.classroom.mode=live", "--set", "query.headup.constraint={latency='2s'}"}
+	both := []string{"face", "--links", "real", "--scheduler", "static[plan=all-edge]", "--set", "camera.classroom.mode=live", "--set", "query.headup.constraint={latency='2s'}"}
 	edge := start(t, base, append([]string{"--node", "edge1", "--log-level", "warn"}, both...)...)
 	eventually(t, "the edge waits", func() bool { return strings.Contains(edge.err.String(), "waiting for the query manager") })
 	time.Sleep(time.Second)
@@ -110,11 +110,12 @@ func TestTwoProcesses(t *testing.T) {
 	eventually(t, "results of the new edge", func() bool { return newest() > now })
 
 	// While the cloud is away the edge goes on, and what it found is handed over later.
+	now = newest()
 	cloud.kill(t)
 	away := core.Time(time.Now().UnixNano())
-	time.Sleep(2 * time.Second)
+	time.Sleep(3 * time.Second)
 	cloud = startCloud()
-	took := eventually(t, "the edge is back", func() bool { return newest() > 0 && newest() > now+30*2 })
+	took := eventually(t, "the edge is back", func() bool { return newest() > now+30*4 })
 	t.Logf("results again %v after the start", took)
 	require.Len(t, cloud.queries(t), 1)
 	cloud.interrupt(t, os.Interrupt)
@@ -124,7 +125,7 @@ func TestTwoProcesses(t *testing.T) {
 	meanwhile(t, db, away)
 }
 
-// meanwhile holds that results are stored of frames that were captured within two seconds after an instant
+// meanwhile holds that results are stored of frames that were captured within three seconds after an instant
 // (Unix nanoseconds).
 func meanwhile(t *testing.T, url string, after core.Time) {
 	t.Helper()
@@ -136,7 +137,7 @@ func meanwhile(t *testing.T, url string, after core.Time) {
 	require.NoError(t, err)
 	n := 0
 	for i := range all {
-		if c := all[i].Result.Captured; c > after && c < after+2*core.Second {
+		if c := all[i].Captured; c > after && c < after+3*core.Second {
 			n++
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -124,7 +123,7 @@ const maxQueryFile = 1 << 20
 
 // readQuery reads the body of a submission.
 func (a *app) readQuery(name string) (*wire.SubmitQuery, error) {
-	var in io.Reader = a.stdin
+	in := a.stdin
 	if name == "-" {
 		name = "stdin"
 	} else {

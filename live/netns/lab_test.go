@@ -83,7 +83,8 @@ func (l *lab) shape(mbit int) {
 }
 
 // cut pulls the cable out, and mend puts it back.
-func (l *lab) cut()  { l.run("ip", "-n", l.space(cloud), "link", "set", machines[cloud].cable, "down") }
+func (l *lab) cut() { l.run("ip", "-n", l.space(cloud), "link", "set", machines[cloud].cable, "down") }
+
 func (l *lab) mend() { l.run("ip", "-n", l.space(cloud), "link", "set", machines[cloud].cable, "up") }
 
 // dialer connects from a machine: a thread enters its namespace to make the socket, which then
