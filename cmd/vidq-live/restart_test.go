@@ -83,7 +83,7 @@ func inStore(t *testing.T, url string) (names []string, newest int64) {
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	base, db := ports(t), "sqlite:"+filepath.Join(t.TempDir(), "vidq.db")
-	both := []string{"face", "--links", "real", "--scheduler", "static[plan=all-edge]", "--set", "camera.classroom.mode=live", "--set", "query.headup.constraint={latency='2s'}"}
+	both := []string{"face", "--no-video", "--links", "real", "--scheduler", "static[plan=all-edge]", "--set", "camera.classroom.mode=live", "--set", "query.headup.constraint={latency='2s'}"}
 	edge := start(t, base, append([]string{"--node", "edge1", "--log-level", "warn"}, both...)...)
 	eventually(t, "the edge waits", func() bool { return strings.Contains(edge.err.String(), "waiting for the query manager") })
 	time.Sleep(time.Second)
