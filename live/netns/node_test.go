@@ -94,7 +94,7 @@ func (n *node) stop(t *testing.T) {
 		t.Error("the node did not end")
 		<-n.done
 	}
-	if t.Failed() {
+	if t.Failed() && n.log != nil {
 		t.Logf("%s", n.log)
 	}
 }
