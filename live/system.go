@@ -185,16 +185,6 @@ func (s *System) measured(m resource.Sample) {
 	}
 }
 
-// halfOf returns a context that ends when half of ctx's time is over: whoever keeps a request going
-// for long must not take the time in which what waits becomes durable.
-func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
-	end, bounded := ctx.Deadline()
-	if !bounded {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, time.Until(end)/2)
-}
-
 // close ends what Open opened.
 func (s *System) close(ctx context.Context) {
 	s.end()
@@ -248,6 +238,18 @@ func (s *System) Queries() serve.Queries {
 // ManagerAddr is where a port of the query manager's node is: 5000 or 5100.
 func (s *System) ManagerAddr(p wire.Port) string { return s.book.at(s.managerID(), p) }
 
+// answer closes the ports when the requests under way at the query manager have been answered, at the latest
+// after half of the time until ctx ends: some have no answer, such as a message that had waited
+// until it was out of date.
+func (s *System) answer(ctx context.Context) {
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+		defer cancel()
+	}
+	s.close(ctx)
+}
+
 // Stop ends every node, and returns what came of the run up to now. What waits to be made durable
 // is, until ctx ends.
 func (s *System) Stop(ctx context.Context) (*result.Run, error) {
@@ -267,9 +269,7 @@ func (s *System) Stop(ctx context.Context) (*result.Run, error) {
 			<-a.loop.Done()
 		}
 	}
-	half, cancel := halfOf(ctx)
-	s.close(half) // what is under way at the query manager is still answered
-	cancel()
+	s.answer(ctx)
 	if s.manager != nil {
 		s.manager.stop(loop.ErrStopped)
 	}

@@ -83,7 +83,7 @@ func inStore(t *testing.T, url string) (names []string, newest int64) {
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	base, db := ports(t), "sqlite:"+filepath.Join(t.TempDir(), "vidq.db")
-	both := []string{"face", "--links", "real", "--scheduler", "static[plan=all-edge]", "--set", "camera.classroom.mode=live", "--set", "query.headup.constraint={latency='2s'}"}
+	both := []string{"face", "--no-video", "--links", "real", "--scheduler", "static[plan=all-edge]", "--set", "camera.classroom.mode=live", "--set", "query.headup.constraint={latency='2s'}"}
 	edge := start(t, base, append([]string{"--node", "edge1", "--log-level", "warn"}, both...)...)
 	eventually(t, "the edge waits", func() bool { return strings.Contains(edge.err.String(), "waiting for the query manager") })
 	time.Sleep(time.Second)
@@ -133,7 +133,7 @@ func meanwhile(t *testing.T, url string, after core.Time) {
 	require.NoError(t, err)
 	defer s.Close()
 	after -= core.Time(s.Epoch().UnixNano())
-	all, err := s.Latest(t.Context(), 1, 10_000)
+	all, err := s.Results(t.Context(), 1, 0, store.MaxPage)
 	require.NoError(t, err)
 	n := 0
 	for i := range all {

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -69,11 +70,19 @@ type process struct {
 	temp     string
 }
 
+// thousands are what tests of this process have their ports in, each its own; those of other processes are
+// likely to differ by less.
+var (
+	thousands = rand.Perm(25)
+	given     atomic.Int32
+)
+
 // ports returns a base of ports that nobody uses, below those that are given to clients.
 func ports(t *testing.T) int {
 	t.Helper()
 	for range 100 {
-		base := 1000 + rand.IntN(25)*1000 + rand.IntN(99) // 5000 and 5100, 5001 and 5101 stay apart
+		thousand := thousands[int(given.Add(1))%len(thousands)]
+		base := 1000 + thousand*1000 + rand.IntN(99) // 5000 and 5100, 5001 and 5101 stay apart
 		if free(base) {
 			return base
 		}

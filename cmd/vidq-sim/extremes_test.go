@@ -2,9 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
+	"vidq/core/coretest"
 	"vidq/core/result"
 	"vidq/internal/cli"
 
@@ -16,15 +19,17 @@ import (
 // frames are conserved.
 func TestExtremesEnd(t *testing.T) {
 	const live = " camera.classroom.mode=live query.headup.constraint={latency='1s'}"
+	many, fast := strconv.Itoa(coretest.Cases(10_000)), strconv.Itoa(coretest.Cases(1_000_000))
+	whole := fmt.Sprint(coretest.Cases(300), "s") // of the scenario
 	for _, c := range []struct{ set, until string }{
 		{"camera=[] query=[]", ""},
 		{"camera.classroom.count=0 query.headup.count=0", ""},
 		{"query=[]", ""},
-		{"query.headup.count=10000", "5s"},
-		{"query.headup.count=10000" + live, "5s"},
+		{"query.headup.count=" + many, "5s"},
+		{"query.headup.count=" + many + live, "5s"},
 		{"camera.classroom.fps=1e6", ""},
 		{"camera.classroom.fps=1e9" + live, ""},
-		{"camera.classroom.fps=1e6 knobs.fps=[1e6]" + live, "2s"},
+		{"camera.classroom.fps=" + fast + " knobs.fps=[" + fast + "]" + live, "2s"},
 		{"camera.classroom.fps=1e-9", ""},
 		{"camera.classroom.fps=1e-9" + live, ""},
 		{"knobs.fps=[1e-9]", ""},
@@ -39,7 +44,7 @@ func TestExtremesEnd(t *testing.T) {
 		{"duration=292y", "1m"},
 		{"duration=10y" + live, "1m"},
 		{"query.headup.constraint.delay=1ns", ""},
-		{"query.headup.constraint.latency=1ns", ""},
+		{"query.headup.constraint.latency=1ns", whole},
 		{"camera.classroom.mode=live query.headup.constraint={latency='1ns'}", ""},
 		{"settings.frame_timeout=1ns", "1m"},
 		{"settings.stage_timeout=1ns settings.backoff=1ns settings.retries=100", "1m"},

@@ -22,10 +22,11 @@
 //   - oracle.go: an upper bound, which alone is told the truth; its parts are in
 //     files that begin with the same name.
 //   - vidq.go: our own. vidq_observe.go learns from what the frames of a round
-//     told, into figures.go (the work of services), vidq_links.go and
-//     vidq_query.go (objects; the settings that are worth trying);
+//     told, into figures.go (the work of services), vidq_links.go (rates),
+//     vidq_latency.go (what calls take beside) and vidq_query.go (objects; the settings that are worth trying);
 //     vidq_beat.go knows when cameras take their frames and what these meet at a station,
 //     vidq_weigh.go predicts what a plan is worth under the load of the others (system.go),
+//     vidq_fork.go what branches of one frame wait for each other,
 //     vidq_search.go looks for a query's best plan, vidq_choice.go lets queries
 //     respond in turn, vidq_anew.go makes all choices anew in a shortage.
 //   - schedtest: views, a predictor with known answers and checks, for tests and

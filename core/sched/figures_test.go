@@ -84,16 +84,16 @@ func TestLinkMemory(t *testing.T) {
 	var m linkMemory
 	m.fit(v)
 	l := &v.Links[0]
-	rate, _ := m.rate(v.Now, 0, l)
+	rate, _ := m.rate(v.Now, 0, 0, l)
 	assert.Equal(t, l.Rate, rate)
 	now := v.Now
 	for range 10 {
 		now += 100 * core.Millisecond
 		m.rows[0].add(l.Rate/8, now)
 	}
-	rate, _ = m.rate(now, 0, l)
+	rate, _ = m.rate(now, 0, 0, l)
 	assert.InEpsilon(t, l.Rate/8, rate, .01)
-	rate, _ = m.rate(now+core.Minute, 0, l)
+	rate, _ = m.rate(now+core.Minute, 0, 0, l)
 	assert.Greater(t, rate, l.Rate/4)
 }
 

@@ -153,7 +153,8 @@ type system struct {
 	links    int   // station of the first link, in the order of the view
 	linkOf   []int32
 	rates    []float64 // bytes per second of each link
-	rtts     []float64 // seconds
+	rtts     []float64 // seconds, with what calls take beside it
+	jitters  []float64 // by how much that varies, seconds
 	varies   []float64 // by how much transfers vary, as a share
 	cycles   []cycle   // of the stations that open loops use
 	counted  int       // plans that are counted
@@ -186,7 +187,7 @@ func (s *system) index(v *core.View) {
 func (s *system) link(a, b int) int { return int(s.linkOf[a*len(s.v.Nodes)+b]) }
 
 // lay lays the stations of the indexed view out, without load.
-func (s *system) lay(f *figures, links *linkMemory) {
+func (s *system) lay(f *figures, links *linkMemory, lag core.Time) {
 	v := s.v
 	s.f = f
 	s.stations, s.first, s.cycles = s.stations[:0], s.first[:0], s.cycles[:0]
@@ -207,11 +208,14 @@ func (s *system) lay(f *figures, links *linkMemory) {
 	}
 	s.links = len(s.stations)
 	s.rates, s.rtts, s.varies = s.rates[:0], s.rtts[:0], s.varies[:0]
+	s.jitters = s.jitters[:0]
 	for i := range v.Links {
 		s.stations = append(s.stations, station{capacity: 1})
-		rate, varies := links.rate(v.Now, i, &v.Links[i])
+		rate, varies := links.rate(v.Now, lag, i, &v.Links[i])
 		s.rates = append(s.rates, max(rate, 1))
-		s.rtts = append(s.rtts, v.Links[i].RTT.Seconds())
+		latency, jitters := links.rows[i].latency.known()
+		s.rtts = append(s.rtts, v.Links[i].RTT.Seconds()+latency)
+		s.jitters = append(s.jitters, jitters)
 		s.varies = append(s.varies, varies)
 	}
 }

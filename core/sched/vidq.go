@@ -44,6 +44,11 @@ type vidqConfig struct {
 // decides at once who can be served, and with which model where a service has only room
 // for one. Services of gpus are let take batches.
 //
+// It knows how late its news are (lagOf), and judges a plan by none that are older than the plan; until then
+// that nothing is heard of it is no silence. It tells what a call over a link takes whatever its
+// size from the link's rate (linkLatency), and has the branches of one frame wait for each other
+// where they meet (span).
+//
 // It changes a plan that works only for a gain of at least keep, and does not
 // return to a plan that did not do what was predicted of it before some time has
 // passed. A plan that fails is left at once.
@@ -66,6 +71,7 @@ type vidq struct {
 	videos  []core.VideoConf
 	trial   trial
 	done    [core.MaxStages]moments // of a trial: when each stage's answers are back
+	spans   []span                  // of a trial's stages, where its pipeline forks
 	best    trial
 	options [][]int // by host and service
 	few     [][]int // of a query's stages: the options that are tried
@@ -73,6 +79,7 @@ type vidq struct {
 	only    int       // the model that is tried for all, -1 = each may take its own
 	wait    core.Time // until all choices are made anew again
 	again   core.Time // when
+	lag     core.Time // by how much the news of this round is late
 	clear   bool      // plans are judged by the predictor alone: an oracle's
 }
 
@@ -89,6 +96,7 @@ func (s *vidq) Schedule(v *core.View, d *core.Decision) {
 	s.links.fit(v)
 	s.system.index(v)
 	s.knobs = knobsHash(&v.Knobs)
+	s.lag = lagOf(v)
 	s.states = s.states[:0]
 	s.memory.each(v, func(q *core.QueryView, st *vidqQuery) {
 		s.states = append(s.states, st)
@@ -96,7 +104,7 @@ func (s *vidq) Schedule(v *core.View, d *core.Decision) {
 		s.observe(v, q, st)
 	})
 	s.figures.settle()
-	s.system.lay(&s.figures, &s.links)
+	s.system.lay(&s.figures, &s.links, s.lag)
 	s.clearOptions(v)
 	for i, st := range s.states {
 		q := &v.Queries[i]
@@ -115,6 +123,30 @@ func (s *vidq) Schedule(v *core.View, d *core.Decision) {
 	s.next(v, d)
 }
 
+// newsEvery is how often nodes tell how they are: news that are no older are not late.
+const newsEvery = core.Second
+
+// lagOf is by how much the newest news of a round is late. What happened since is not known yet, so that
+// it counts neither for nor against a plan: a plan is judged by what came before now less the lag, and what is older
+// only than the lag is news.
+func lagOf(v *core.View) core.Time {
+	lag := core.Time(math.MaxInt64)
+	for i := range v.Nodes {
+		if n := &v.Nodes[i]; n.Up {
+			lag = min(lag, n.Age)
+		}
+	}
+	for i := range v.Queries {
+		if o := v.Queries[i].Observations; len(o) > 0 {
+			lag = min(lag, v.Now-o[len(o)-1].At)
+		}
+	}
+	if lag == math.MaxInt64 {
+		return 0
+	}
+	return max(lag-newsEvery, 0)
+}
+
 // adopt takes over the plan that is in force, whoever made it.
 func (s *vidq) adopt(v *core.View, q *core.QueryView, st *vidqQuery) {
 	p := &q.Plan
@@ -124,9 +156,10 @@ func (s *vidq) adopt(v *core.View, q *core.QueryView, st *vidqQuery) {
 	if p.Revision == st.revision {
 		return
 	}
-	st.before = revision{st.revision, -1}
+	copy(st.before[1:], st.before[:])
+	st.before[0] = revision{st.revision, -1}
 	if st.setting >= 0 && st.setting < len(st.settings) {
-		st.before.point = st.settings[st.setting].point
+		st.before[0].point = st.settings[st.setting].point
 	}
 	st.revision, st.since, st.heard = p.Revision, v.Now, v.Now
 	models := uint64(len(p.Stages))
@@ -176,7 +209,7 @@ func (s *vidq) place(v *core.View, q *core.QueryView, st *vidqQuery) {
 		}
 		st.stages = append(st.stages, x)
 	}
-	st.host = host
+	st.host, st.forks = host, forks(q.Query.Pipeline)
 }
 
 // optionsOf returns the nodes at which a service can run for a host, which are the

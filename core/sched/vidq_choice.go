@@ -121,10 +121,10 @@ func (s *vidq) judge(v *core.View, q *core.QueryView, st *vidqQuery, t *trial) {
 	chance := t.chance
 	if slices.Equal(t.places, st.ran) && t.latency > .8*st.expected {
 		// The plan in force, or one that would hardly be faster.
-		if st.misses >= 0 && v.Now-st.since > settled && v.Now >= st.loaded {
+		if st.misses >= 0 && v.Now-s.lag-st.since > settled && v.Now-s.lag >= st.loaded {
 			chance = min(chance, (chance+1-st.misses)/2)
 		}
-		if st.silent(v, q, t) {
+		if s.silent(v, q, st, t) {
 			chance = 0
 		}
 	}
@@ -153,15 +153,15 @@ func (st *vidqQuery) inForce(v *core.View, q *core.QueryView, t *trial) bool {
 
 // silent reports whether the query's plan has brought no result for longer than
 // it should take.
-func (st *vidqQuery) silent(v *core.View, q *core.QueryView, t *trial) bool {
+func (s *vidq) silent(v *core.View, q *core.QueryView, st *vidqQuery, t *trial) bool {
 	if q.Applied != q.Plan.Revision || t.latency <= 0 {
 		return false
 	}
-	if v.Now < st.loaded { // a service that loads its model answers nobody
+	if v.Now-s.lag < st.loaded { // a service that loads its model answers nobody
 		return false
 	}
 	patience := 3/st.settings[t.setting].fps + 2*min(t.latency, 2) + 1.5
-	return (v.Now - max(st.heard, st.since)).Seconds() > patience
+	return (v.Now - s.lag - max(st.heard, st.since)).Seconds() > patience
 }
 
 // keyOf names a plan of a query.

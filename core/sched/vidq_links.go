@@ -16,6 +16,7 @@ type linkRow struct {
 	now      ratio   // logarithm of the rate in bytes per second, by the last calls
 	best     float64 // the same of what the link can do: the best of the last minutes
 	at       core.Time
+	latency  linkLatency // beside the rate
 }
 
 // How many calls a link's rate is told by; after how many seconds without any a
@@ -65,17 +66,17 @@ func (m *linkMemory) fit(v *core.View) {
 }
 
 // rate returns what is believed of the rate of link i now, in bytes per second,
-// and by how much transfers vary.
-func (m *linkMemory) rate(now core.Time, i int, l *core.LinkView) (rate, varies float64) {
+// and by how much transfers vary. News that are no older than lag are as new as can be.
+func (m *linkMemory) rate(now, lag core.Time, i int, l *core.LinkView) (rate, varies float64) {
 	r := &m.rows[i]
 	varies = max(.1, 1.25*r.now.dev)
-	known, age := math.Log(max(l.Rate, 1)), l.Age
+	known, age := math.Log(max(l.Rate, 1)), max(l.Age-lag, 0)
 	if l.Samples == 0 {
 		r.best = max(r.best, known)
 	}
 	// The view's estimate knows which transfers overlapped, and is late: the last
 	// calls count where they say something quite different, or something newer.
-	switch own := now - r.at; {
+	switch own := max(now-lag-r.at, 0); {
 	case r.now.n == 0 && l.Samples == 0:
 		return l.Rate, varies
 	case r.now.n > 0 && (l.Samples == 0 || own < max(age, 3*core.Second)):

@@ -17,7 +17,7 @@ func (s *vidq) observe(v *core.View, q *core.QueryView, st *vidqQuery) {
 	}
 	if st.setting >= 0 && len(st.places) == len(q.Query.Pipeline) {
 		t := trial{setting: st.setting, places: st.places, outlook: st.current}
-		if len(obs) == 0 && st.silent(v, q, &t) {
+		if len(obs) == 0 && s.silent(v, q, st, &t) {
 			s.observeSilence(v, q, st, host)
 		}
 	}
@@ -31,10 +31,7 @@ func (s *vidq) observe(v *core.View, q *core.QueryView, st *vidqQuery) {
 		st.heard = max(st.heard, o.At)
 		point := s.pointOf(q.Plan.Video.Resolution)
 		if o.Revision != q.Plan.Revision {
-			if o.Revision != st.before.number || st.before.point < 0 {
-				continue
-			}
-			point = st.before.point
+			point = st.formerPoint(o.Revision)
 		}
 		if point >= 0 {
 			s.observeCalls(v, q, st, o, host, point)
@@ -51,13 +48,23 @@ func (s *vidq) observe(v *core.View, q *core.QueryView, st *vidqQuery) {
 		} else if b := q.Query.Constraint.Delay; b > 0 && o.Delay() > b {
 			missed++
 		}
-		if st.current.latency > 0 && st.revision == o.Revision && v.Now-st.since > core.Second {
+		if st.current.latency > 0 && st.revision == o.Revision && v.Now-s.lag-st.since > core.Second {
 			st.late.add(math.Log(o.Latency.Seconds()/st.current.latency), 40)
 		}
 	}
 	if frames > 0 {
 		st.misses = missed / frames
 	}
+}
+
+// formerPoint is the resolution, as an index, of a plan that was in force before, -1 if it is forgotten.
+func (st *vidqQuery) formerPoint(number uint64) int {
+	for i := range st.before {
+		if b := &st.before[i]; b.number == number && number > 0 {
+			return b.point
+		}
+	}
+	return -1
 }
 
 func (s *vidq) pointOf(r core.Resolution) int { return slices.Index(s.figures.knobs, r) }
@@ -95,18 +102,26 @@ func (s *vidq) observeCalls(v *core.View, q *core.QueryView, st *vidqQuery, o *c
 	}
 }
 
-// observeLink learns from the transfer of a call how fast the link is now.
+// observeLink learns from the transfer of a call how fast the link is now, and how much
+// it takes whatever the rate.
 func (s *vidq) observeLink(v *core.View, st *vidqQuery, c *core.Call, at core.Time, host, n int) {
 	i := s.system.link(host, n)
 	if i < 0 {
 		return
 	}
+	l, r := &v.Links[i], &s.links.rows[i]
+	bytes := c.Bytes * (1 + st.held(s.system.links+i))
+	took, usual := (c.Transfer - l.RTT).Seconds(), bytes/max(l.Rate, 1)
+	if l.Samples > 0 {
+		r.latency.add(usual, took-usual)
+	}
+	if r.now.n > 0 {
+		usual = bytes / math.Exp(r.now.mean)
+	}
+	took = max(r.latency.rates(took, usual), 2e-3)
 	// Of a small call most of the time is not its bytes'; it can still show that the
 	// link is better than is believed.
-	l, r := &v.Links[i], &s.links.rows[i]
-	took := max(c.Transfer-l.RTT, 2*core.Millisecond).Seconds()
-	rate := c.Bytes * (1 + st.held(s.system.links+i)) / took
-	if c.Bytes >= 20e3 || took > .01 || math.Log(max(rate, 1)) > r.now.mean {
+	if rate := bytes / took; c.Bytes >= 20e3 || took > .01 || math.Log(max(rate, 1)) > r.now.mean {
 		r.add(rate, at)
 	}
 }
@@ -119,7 +134,7 @@ func (s *vidq) observeSilence(v *core.View, q *core.QueryView, st *vidqQuery, ho
 			continue
 		}
 		if i := s.system.link(host, n); i >= 0 {
-			s.links.rows[i].add(max(st.settings[st.setting].bytes, 20e3)/(v.Now-st.heard).Seconds(), v.Now)
+			s.links.rows[i].add(max(st.settings[st.setting].bytes, 20e3)/(v.Now-s.lag-st.heard).Seconds(), v.Now-s.lag)
 		}
 	}
 }

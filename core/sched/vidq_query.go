@@ -46,7 +46,7 @@ type vidqQuery struct {
 	expected float64
 	believed float64 // the chance of the present choice by the model alone
 	revision uint64
-	before   revision // the plan before: calls that are still answered
+	before   [4]revision // the plans before, the newest first: calls of which it is still to be heard
 	since    core.Time
 	heard    core.Time // when a frame's result was last seen
 	models   uint64    // of the plan in force, as a hash
@@ -56,6 +56,7 @@ type vidqQuery struct {
 	blames   [4]blame
 	host     int // index of its node; -1 = not served in this round
 	stages   []vidqStage
+	forks    bool // branches of a frame may meet
 }
 
 // vidqStage is what a round knows of a stage of a query.
@@ -94,7 +95,7 @@ func (s *vidq) look(v *core.View, q *core.QueryView, st *vidqQuery) {
 	c := q.Content()
 	if st.objects.n > 0 {
 		c.Known = true
-		c.Objects = st.objects.expect(v.Period.Seconds())
+		c.Objects = st.objects.expect((v.Period + s.lag).Seconds())
 	} else if !c.Known {
 		c.Objects = core.TypicalObjects
 	}

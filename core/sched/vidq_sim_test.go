@@ -60,6 +60,33 @@ func TestVidqMissesAreThoseItExpects(t *testing.T) {
 	}
 }
 
+// A link that jitters is no slow link: hosts that need the cloud go on to use it.
+func TestVidqOverALinkThatJitters(t *testing.T) {
+	for _, jitter := range []string{"0ms", "30ms"} {
+		t.Run(jitter, func(t *testing.T) {
+			run := simulate(t, "vidq", "testdata/jitter.toml", 90*core.Second, "link.edge-*-cloud.jitter="+jitter)
+			assert.GreaterOrEqual(t, *run.SLOTime.Joint, .97)
+		})
+	}
+}
+
+// News that are late tell of plans that are gone. It waits for those of the present ones, and
+// stays with what serves, however wrong the belief was.
+func TestVidqWaitsForNews(t *testing.T) {
+	run := simulate(t, "vidq", "suite/belief", 90*core.Second, "kb.staleness=5s",
+		"query.aisle.count=3", "camera.aisle.count=3", "query.ramp.count=3", "camera.ramp.count=3")
+	assert.GreaterOrEqual(t, *run.SLOTime.Joint, .95)
+	assert.LessOrEqual(t, run.PlanChanges, int64(15))
+}
+
+// It knows that the branches of a frame are in each other's way, and finds the places at which
+// they are not.
+func TestVidqKnowsForks(t *testing.T) {
+	run := simulate(t, "vidq", "testdata/fork.toml", 90*core.Second)
+	assert.GreaterOrEqual(t, *run.SLOTime.Joint, .9)
+	assert.LessOrEqual(t, run.PlanChanges, int64(40))
+}
+
 func simulate(t *testing.T, scheduler, scenario string, until core.Time, set ...string) *result.Run {
 	t.Helper()
 	sc, err := scenarios.Load(scenario, set)

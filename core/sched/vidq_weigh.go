@@ -65,6 +65,7 @@ func (s *vidq) weigh(v *core.View, q *core.QueryView, st *vidqQuery, t *trial) {
 	pipe, points := q.Query.Pipeline, len(v.Knobs.Resolutions)
 	host := st.host
 	t.uses, t.cost, t.rate, t.closed = t.uses[:0], 0, x.fps, q.Camera.Mode == core.ModeFile
+	s.spans = s.spans[:0]
 	s.follow(q, st, t)
 	encode := x.encode * (1 + sys.stations[sys.first[host]].wait(t.rate*x.encode, 1))
 	t.take(use{station: sys.first[host]}, x.encode, 1)
@@ -198,24 +199,28 @@ func (s *vidq) stage(v *core.View, st *vidqQuery, t *trial, x *setting, i, host 
 		}
 		return 0
 	}
-	rtt := 0.
+	own := span{link: -1}
 	if at != host {
 		there := sys.link(host, at)
-		rtt = sys.rtts[there]
-		variance = s.transfer(t, x, there, in, rtt/2, now)
+		own.link, own.travel = sys.links+there, sys.rtts[there]/2
+		if len(s.spans) > 0 {
+			s.queueUp(t, own.link, now)
+		}
+		variance = s.transfer(t, x, there, in, own.travel, now) + square(sys.jitters[there])
+		own.sent = *now
 	}
 	work := (l.a + l.b*st.content.Objects) * s.figures.factor(service, f)
-	pool := &sys.stations[sys.first[at]+2+k]
-	device, need := &sys.stations[sys.first[at]], m.needs.CPU
+	own.pool, own.device, own.need = sys.first[at]+2+k, sys.first[at], m.needs.CPU
 	after := now.mean(t.frames)
 	if m.needs.GPU > 0 { // beside a slot the cores are a load, not the job's device
-		t.take(use{station: sys.first[at], after: after}, work, need)
-		device, need = &sys.stations[sys.first[at]+1], m.needs.GPU
-		t.take(use{station: sys.first[at] + 1, after: after}, work, need)
-	} else if need > 0 {
-		t.take(use{station: sys.first[at], after: after}, work, need)
+		t.take(use{station: own.device, after: after}, work, own.need)
+		own.device, own.need = own.device+1, m.needs.GPU
 	}
-	t.take(use{station: sys.first[at] + 2 + k, after: after, model: model}, work, 1)
+	if own.need > 0 {
+		t.take(use{station: own.device, after: after}, work, own.need)
+	}
+	t.take(use{station: own.pool, after: after, model: model}, work, 1)
+	pool, device, need := &sys.stations[own.pool], &sys.stations[own.device], own.need
 	chance, behind := pool.wait(t.rate*work, 1), pool.behind(1)
 	if need > 0 {
 		chance, behind = max(chance, device.wait(t.rate*work*need, need)), max(behind, device.behind(need))
@@ -227,7 +232,14 @@ func (s *vidq) stage(v *core.View, st *vidqQuery, t *trial, x *setting, i, host 
 			queue = max(queue, sys.queue(device, t.at[j]+now[j], work, need))
 		}
 		held += queue / float64(t.frames)
+		if len(s.spans) > 0 {
+			queue = max(queue, s.own(own.pool, j, now[j], 1), s.own(own.device, j, now[j], need))
+		}
 		now[j] += work*(1+chance) + behind + queue
+	}
+	if st.forks {
+		own.left = *now
+		s.spans = append(s.spans, own)
 	}
 	if others := pool.users - pool.models[model]; others > 0 && pool.capacity < pool.users+1 {
 		t.cost += worthModel * others
@@ -242,7 +254,7 @@ func (s *vidq) stage(v *core.View, st *vidqQuery, t *trial, x *setting, i, host 
 		}
 		return variance
 	}
-	return variance + s.transfer(t, x, sys.link(at, host), out, rtt/2, now)
+	return variance + s.transfer(t, x, sys.link(at, host), out, own.travel, now)
 }
 
 func square(x float64) float64 { return x * x }

@@ -85,7 +85,8 @@ func New(h Handlers, o Options) (*Server, error) {
 	ctx, end := context.WithCancel(context.Background())
 	s := &Server{port: h.port, options: o, chain: c, end: end}
 	s.http = http.Server{
-		Handler: c, TLSConfig: o.TLS, ReadHeaderTimeout: o.Headers, IdleTimeout: o.Idle, MaxHeaderBytes: maxHeaders,
+		Handler: c, TLSConfig: o.TLS.Clone(), // which net/http changes, and ports share
+		ReadHeaderTimeout: o.Headers, IdleTimeout: o.Idle, MaxHeaderBytes: maxHeaders,
 		ErrorLog:    slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // what strangers do to a port is no news
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ConnState:   s.silent.note,
