@@ -26,18 +26,18 @@ const (
 
 // add takes in a call whose bytes should have taken usual seconds and which took excess seconds more.
 func (l *linkLatency) add(usual, excess float64) {
-	off := excess - l.foot - l.slope*usual
+	off := excess - l.foot - float64(l.slope*usual)
 	if l.n >= 5 {
 		bound := max(outlier*l.dev, latencyCut)
 		off = min(max(off, -bound), bound)
-		excess = l.foot + l.slope*usual + off
+		excess = l.foot + float64(l.slope*usual) + off
 	}
 	keep := 1 - 1/latencyMemory
-	l.n = l.n*keep + 1
-	l.x, l.xx = l.x*keep+usual, l.xx*keep+float64(usual*usual)
-	l.y, l.xy = l.y*keep+excess, l.xy*keep+float64(usual*excess)
+	l.n = float64(l.n*keep) + 1
+	l.x, l.xx = float64(l.x*keep)+usual, float64(l.xx*keep)+float64(usual*usual)
+	l.y, l.xy = float64(l.y*keep)+excess, float64(l.xy*keep)+float64(usual*excess)
 	l.dev += (math.Abs(off) - l.dev) / l.n
-	a, b := l.n+square(latencyNoise/latencyPrior), l.xx+square(latencyNoise/latencyShare)
+	a, b := l.n+float64(square(latencyNoise/latencyPrior)), l.xx+float64(square(latencyNoise/latencyShare))
 	det := float64(a*b) - float64(l.x*l.x)
 	l.foot = max((float64(b*l.y)-float64(l.x*l.xy))/det, 0)
 	l.slope = (l.xy - float64(l.foot*l.x)) / b
@@ -55,6 +55,6 @@ func (l *linkLatency) known() (foot, sd float64) {
 // estimate): a call of few bytes over a link that jitters tells of the rate next to nothing.
 func (l *linkLatency) rates(took, usual float64) float64 {
 	foot, sd := l.known()
-	weight := square(usual) / (square(usual) + square(sd) + 1e-12)
+	weight := float64(square(usual)) / (float64(square(usual)) + float64(square(sd)) + 1e-12)
 	return usual + float64(weight*(took-foot-usual))
 }

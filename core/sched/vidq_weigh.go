@@ -206,7 +206,7 @@ func (s *vidq) stage(v *core.View, st *vidqQuery, t *trial, x *setting, i, host 
 		if len(s.spans) > 0 {
 			s.queueUp(t, own.link, now)
 		}
-		variance = s.transfer(t, x, there, in, own.travel, now) + square(sys.jitters[there])
+		variance = s.transfer(t, x, there, in, own.travel, now) + float64(square(sys.jitters[there]))
 		own.sent = *now
 	}
 	work := (l.a + l.b*st.content.Objects) * s.figures.factor(service, f)
@@ -241,9 +241,7 @@ func (s *vidq) stage(v *core.View, st *vidqQuery, t *trial, x *setting, i, host 
 		own.left = *now
 		s.spans = append(s.spans, own)
 	}
-	if others := pool.users - pool.models[model]; others > 0 && pool.capacity < pool.users+1 {
-		t.cost += worthModel * others
-	}
+	t.cost += pool.contested(model)
 	if loaded := v.Nodes[at].Services[k].Model; loaded >= 0 && loaded != model && !st.has(i, at, x.model) {
 		t.cost += worthReload
 	}
@@ -255,6 +253,14 @@ func (s *vidq) stage(v *core.View, st *vidqQuery, t *trial, x *setting, i, host 
 		return variance
 	}
 	return variance + s.transfer(t, x, sys.link(at, host), out, own.travel, now)
+}
+
+// contested is what it costs that others want another model of a service that has no worker to spare.
+func (s *station) contested(model int) float64 {
+	if others := s.users - s.models[model]; others > 0 && s.capacity < s.users+1 {
+		return worthModel * others
+	}
+	return 0
 }
 
 func square(x float64) float64 { return x * x }
