@@ -144,13 +144,15 @@ func (p *process) kill(t *testing.T) {
 	<-p.done
 }
 
-// interrupt is Ctrl-C: the process must end within 3 s, with code 0.
+// interrupt is Ctrl-C: the process must end within 3 s, on a machine that has time for it, with code 0.
 func (p *process) interrupt(t *testing.T, signal os.Signal) {
 	t.Helper()
 	began := time.Now()
 	require.NoError(t, p.Process.Signal(signal))
 	p.ends(t, cli.ExitDone)
-	require.Less(t, time.Since(began), 3*time.Second)
+	took := time.Since(began)
+	require.Less(t, took, loaded*3*time.Second)
+	t.Logf("Ctrl-C ended it in %v", took)
 }
 
 // ends waits for the process's end by itself.
