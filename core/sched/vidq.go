@@ -371,7 +371,8 @@ func (s *vidq) scale(v *core.View, d *core.Decision) {
 }
 
 // next asks for an early round while something is to be mended, and remembers how
-// stretched the nodes are.
+// stretched the nodes are. It does not hurry more than the news do: rounds that follow each other
+// faster than what they did is heard of would act on the same news again.
 func (s *vidq) next(v *core.View, d *core.Decision) {
 	for n := range v.Nodes {
 		x := 1.
@@ -388,7 +389,7 @@ func (s *vidq) next(v *core.View, d *core.Decision) {
 	}
 	for i, st := range s.states {
 		if len(d.Plans) > 0 || st.misses > .05 || st.current.chance < .9 || len(v.Queries[i].Observations) == 0 {
-			d.Next = v.Now.Add(max(s.Hurry, core.Millisecond))
+			d.Next = v.Now.Add(max(s.Hurry, min(s.lag, v.Period), core.Millisecond))
 			return
 		}
 	}
