@@ -92,7 +92,8 @@ func TestDeployText(t *testing.T) {
 			require.NoError(t, err)
 			n.cmd.Stdout, n.cmd.Stderr = log, log
 			require.NoError(t, n.cmd.Start())
-			go func() { n.done <- n.cmd.Wait() }()
+			cmd := n.cmd // which stop forgets
+			go func() { n.done <- cmd.Wait() }()
 			t.Cleanup(func() {
 				n.stop(t)
 				if text, err := os.ReadFile(log.Name()); err == nil && t.Failed() {

@@ -73,7 +73,8 @@ func (l *lab) start(m machine, args ...string) *node {
 	n := &node{cmd: l.command(m, binary, all...), log: &bytes.Buffer{}, done: make(chan error, 1)}
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
 	require.NoError(l.t, n.cmd.Start())
-	go func() { n.done <- n.cmd.Wait() }()
+	cmd := n.cmd // which stop forgets
+	go func() { n.done <- cmd.Wait() }()
 	l.t.Cleanup(func() { n.stop(l.t) })
 	return n
 }
