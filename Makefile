@@ -24,7 +24,7 @@ run:
 ## live: run the classroom live, cloud and edge in one process, until Ctrl-C
 .PHONY: live
 live:
-	@$(GO) run ./cmd/vidq-live
+	@$(GO) build -o $(BIN)/ ./cmd/vidq-live && exec $(BIN)/vidq-live # go run would answer Ctrl-C with a failure
 
 ## build: build the commands into ./bin
 .PHONY: build
