@@ -117,7 +117,13 @@ func (q *query) wait(ctx context.Context, a *agent, s video.Source, want int64, 
 			})
 			return
 		case errors.Is(err, video.ErrEnded):
-			a.loop.Do(func() core.Event { return &core.VideoEnded{Query: q.id} })
+			a.loop.Do(func() core.Event {
+				if q.asked != number || q.waiting == nil {
+					return nil
+				}
+				q.cancel()
+				return &core.VideoEnded{Query: q.id}
+			})
 			return
 		}
 		report(q.h.log.With("camera", q.stream.Cam.Spec.ID), err)
