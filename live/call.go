@@ -252,7 +252,7 @@ func (c *call) done(a *wire.TaskAnswer, err core.CallError, back core.Time) {
 // camera shows.
 func (c *call) charge() {
 	ev := &core.StageDone{Ref: c.Ref}
-	m := c.h.crew.model(c.Service, c.Model)
+	m := c.h.bed.Model(c.Service, c.Model)
 	work := c.h.sys.bed.Charged(c.h.index, m, &c.Ref, c.Video.Resolution, c.Figures.Objects)
 	var err error
 	if ev.Work, ev.Wait, err = c.h.crew.work(c.a.ctx, c.Service, c.Model, c.id, work); err != nil {

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"vidq/core"
-	"vidq/kb"
 	"vidq/kb/world"
 	"vidq/live/serve"
 	"vidq/live/wire"
@@ -43,28 +42,10 @@ func (c *crew) init(h *host) {
 // maxStages bounds the sequences that are remembered; they are found again without.
 const maxStages = 10_000
 
-// number returns a service's number at the node, -1 if there is none of that name.
-func (c *crew) number(service string) int {
-	for i := range c.h.bed.Services {
-		if c.h.bed.Services[i].Name == service {
-			return i
-		}
-	}
-	return -1
-}
-
-// model returns a service's model, nil if it cannot run here.
-func (c *crew) model(service string, model int) *kb.ServiceModel {
-	if n := c.number(service); n >= 0 {
-		return c.h.bed.Services[n].Model(model)
-	}
-	return nil
-}
-
 // work has a service hold a worker for a piece of work. Errors are *wire.Error, as a
 // client sees them, and ctx's; a node that is down does not answer.
 func (c *crew) work(ctx context.Context, service string, model int, id uint64, work core.Time) (took, waited core.Time, err error) {
-	n := c.number(service)
+	n := c.h.bed.Service(service)
 	switch {
 	case n < 0:
 		return 0, 0, wire.Errorf(http.StatusNotFound, "node %q has no service %q; GET /get_service_list tells all", c.h.id, service)
@@ -151,7 +132,7 @@ const namelessObjects = 7
 
 // need is the work of a call, as drawn.
 func (c *crew) need(ctx context.Context, service string, f *wire.FrameRef, size core.Resolution) core.Time {
-	m := c.model(service, f.Model)
+	m := c.h.bed.Model(service, f.Model)
 	if m == nil {
 		return 0
 	}

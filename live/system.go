@@ -24,8 +24,8 @@ import (
 	"vidq/scenarios/testbed"
 )
 
-// Options say what runs in a process, and what on. Scenario, Scheduler and Store are
-// required; the rest may be zero.
+// Options say what runs in a process, and what on. Scenario, Scheduler and, where the query
+// manager runs, Store are required; the rest may be zero.
 type Options struct {
 	Scenario  *scenarios.Scenario
 	Scheduler sched.Spec
@@ -383,10 +383,5 @@ func (s *System) modelAt(node core.NodeID, service string, model int) *kb.Servic
 	if i < 0 {
 		return nil
 	}
-	for j := range s.bed.Nodes[i].Services {
-		if sv := &s.bed.Nodes[i].Services[j]; sv.Name == service {
-			return sv.Model(model)
-		}
-	}
-	return nil
+	return s.bed.Nodes[i].Model(service, model)
 }

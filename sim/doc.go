@@ -31,7 +31,7 @@
 // # What is modelled how
 //
 // Formulas, sources and limits are in docs/model.md. Of this package's own: a
-// message within a node takes localDelay (50 us, assumed); nodes start in the first
+// message within a node takes testbed.LocalDelay (50 us, assumed); nodes start in the first
 // second, each at a seeded phase; a user without an answer asks again after a
 // second; frames of a file are read at least a millisecond apart. A dead node answers nothing: its
 // callers learn by timeout. A service that is down refuses at once.

@@ -6,9 +6,9 @@ import (
 	"vidq/scenarios"
 )
 
-// LinkFaults returns what the faults in force do to a direction together; inForce tells
+// linkFaults returns what the faults in force do to a direction together; inForce tells
 // them by their index. factor is of the rate.
-func (t *Testbed) LinkFaults(direction int, inForce []bool) (im world.Impairment, factor float64) {
+func (t *Testbed) linkFaults(direction int, inForce []bool) (im world.Impairment, factor float64) {
 	d := &t.Links[direction]
 	from, to := t.Nodes[d.From].ID, t.Nodes[d.To].ID
 	factor = 1
@@ -39,7 +39,7 @@ func (t *Testbed) LinkFaults(direction int, inForce []bool) (im world.Impairment
 
 // Impair sets a direction's world to what the faults in force do to it together.
 func (t *Testbed) Impair(now core.Time, direction int, inForce []bool, w *world.Link) {
-	im, factor := t.LinkFaults(direction, inForce)
+	im, factor := t.linkFaults(direction, inForce)
 	w.Rate(now) // what was sent so far was sent at the rate so far
 	t.Links[direction].Rate.factor = factor
 	w.Impair(now, im)

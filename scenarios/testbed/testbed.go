@@ -2,6 +2,7 @@ package testbed
 
 import (
 	"fmt"
+	"slices"
 
 	"vidq/core"
 	"vidq/kb"
@@ -56,6 +57,19 @@ func (s *Service) Model(number int) *kb.ServiceModel {
 		return nil
 	}
 	return s.Models[number]
+}
+
+// Service returns the number of the service of that name, -1 if the node does not offer it.
+func (n *Node) Service(name string) int {
+	return slices.IndexFunc(n.Services, func(s Service) bool { return s.Name == name })
+}
+
+// Model returns a model of a service, nil if it cannot run at the node.
+func (n *Node) Model(service string, number int) *kb.ServiceModel {
+	if i := n.Service(service); i >= 0 {
+		return n.Services[i].Model(number)
+	}
+	return nil
 }
 
 // Link is one direction of a link of the scenario.
